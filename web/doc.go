@@ -1,0 +1,74 @@
+// Package web holds what browsers load: the loader (embed.js), the documents
+// of the widget and the inbox with their boot script and styles, the inbox's
+// service worker, and the WebAssembly module that web/build put into dist.
+//
+// # The shell
+//
+// A document is a static shell: an empty #root that go-app replaces when it
+// mounts, and beside it #composer, a plain form that works before WebAssembly
+// does. The boot script (boot.js) serves the composer, keeps what is typed and
+// sent, talks to the host page, loads the module when that disturbs nobody,
+// and then hands over.
+//
+// # window.anteroomBoot
+//
+// The app adopts the shell through one object; nothing else is promised.
+//
+//	config     {surface: "widget"|"inbox", public_url, version, embed_origins: [],
+//	           page: bool (widget as a full page, /chat)}
+//	host       {embedded: bool, origin, vendor, accent, locale, page}: what the loader's
+//	           init said; empty strings until then and outside a frame. `vendor`
+//	           is also taken from /chat?vendor=slug
+//	text()     what stands in the composer now
+//	setText(s) replaces it (the caret goes to the end; "" clears). Fires no onInput
+//	focus()    focuses the composer, if it is visible
+//	composer({visible, disabled, placeholder})  shows or hides the composer (body class
+//	           has-composer), any key may be left out
+//	take()     → {text, queued: [{id, text, vendor, at}]}: hands over what was typed and sent
+//	           before; `id` is a client message id to send with. The shell's copies stay in
+//	           storage until adopted() is called, so a crash in between loses nothing
+//	adopted()  the queued texts now are in the app's own outbox: the shell forgets them
+//	onSend(fn)   fn(text) → true where the text was accepted: the shell then clears the
+//	           field. From now on nothing is queued by the shell
+//	onInput(fn)  fn(text) after each change by the visitor
+//	keepTyped(bool)  whether the shell keeps the typed text itself (default true); an app that
+//	           keeps drafts of its own sets false, which also removes the shell's copy
+//	onHost(fn) fn(object): messages of the host page, in order; those that came before are
+//	           delivered first, in one go. `ping` and `init` are answered by the shell, init
+//	           is delivered too
+//	onWipe(fn) fn(): another tab's log-out reached the shell (informative)
+//	post(object) to the host page (adds anteroom:1, posts to the checked origin only;
+//	           nothing outside a frame)
+//	live()     go-app has mounted and shows its first view: body gets is-live, the loading
+//	           line goes away
+//	status(s)  a calm line in #shell-status ("" removes it)
+//	wipe()     log-out: forgets typed and queued text, in the field, memory and storage
+//	reload()   reloads the outdated page with the typed text kept; at most once a minute,
+//	           → false where it was refused (then say so calmly)
+//	online()   navigator.onLine; kept here so that a test can tell
+//	install()  shows the browser's install dialogue; canInstall() tells whether it would,
+//	           onInstall(fn) is called when that changes (inbox)
+//	badge(n)   the app badge where there is one, 0 clears it (inbox)
+//
+// go-app's own globals (Go, goappGetenv, …) are set by the shell as well.
+//
+// # Storage
+//
+// anteroom.<surface>.queued (localStorage: a sent text must survive the tab)
+// and anteroom.<surface>.typed (sessionStorage: a half sentence belongs to its
+// tab). Both are wiped when a log-out arrives on the BroadcastChannel
+// anteroom.<surface> or under anteroom.<surface>.auth or .relay: any JSON
+// object with "out": true.
+//
+// # Invariants
+//
+//   - A document carries no user data and is the same for everybody.
+//   - No inline handler, no style attribute, no HTML sink: the documents pass
+//     their own strict Content-Security-Policy and require Trusted Types.
+//   - A name under /assets/ never changes its content.
+//   - Before intent the loader makes no request, no frame, no storage write.
+//   - The widget's frame has no service worker; the inbox's has the scope /inbox/
+//     and caches nothing that a credential was needed for.
+//   - The package works (and says so) when no module was built.
+//   - It knows nothing of rooms, rights or principals.
+package web
