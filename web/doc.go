@@ -52,6 +52,21 @@
 //
 // go-app's own globals (Go, goappGetenv, …) are set by the shell as well.
 //
+//	screen(name)  inbox below 900 px: which region shows, "rooms" (default), "room" or
+//	           "about" (body class screen-<name>); above it all three show
+//
+// # Layout
+//
+// shell.css lays out the body and sets the variables (--accent, --ink, …, as
+// in the look) for light and dark; ui.css styles the components. go-app
+// replaces #root, so rules speak of "body > :first-child". In the widget that
+// element is a column that fills the panel above #shell-status and #composer.
+// In the inbox it is display:contents and its children are placed by class:
+// region-rooms (left), region-room (middle, above the composer), region-about
+// (right), region-full (all of it: the log-in page; hide the composer then).
+// The accent is set with document.documentElement.style.setProperty on
+// --accent and --on-accent; the shell does so for what the host page gave.
+//
 // # Storage
 //
 // anteroom.<surface>.queued (localStorage: a sent text must survive the tab)

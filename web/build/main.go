@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	o := options{
+		dir:      ".",
+		dist:     "web/dist",
+		slim:     os.Getenv("SLIM") != "0" && slimDefault || os.Getenv("SLIM") == "1",
+		noInline: on("NOINLINE"),
+		fast:     on("FAST"),
+	}
+	m, fresh, err := build(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "web/build:", err)
+		os.Exit(1)
+	}
+	state := "built"
+	if !fresh {
+		state = "unchanged"
+	}
+	kind := "plain"
+	if m.Slim {
+		kind = "slim"
+	}
+	fmt.Printf("web/dist: %s %s module %s: %s bytes, gzip %s, brotli %s\n", state, kind, m.Wasm.Name,
+		thousands(m.Wasm.Size), thousands(m.Wasm.Gzip), thousands(m.Wasm.Brotli))
+}
+
+func on(name string) bool { v := os.Getenv(name); return v != "" && v != "0" }
+
+// thousands spells n with a comma after every third digit.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
