@@ -1,0 +1,48 @@
+# Anteroom. `make help` lists the targets.
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+WASM_EXEC  = $(shell $(GO) env GOROOT)/lib/wasm/go_js_wasm_exec
+# The packages that hold no goroutine, clock, file or socket (server/imports_test.go keeps them so).
+PURE      := ./store ./store/chat ./store/access ./store/protocol
+NODE_DIR  := web/node_modules
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test vet test-native test-wasm test-browser clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+build: ## build the WebAssembly module and bin/anteroom, one self-contained binary
+	$(GO) run ./web/build
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/anteroom ./server
+
+run: build ## build, then serve the demo: chat on http://localhost:8080, shop on http://127.0.0.1:8081
+	bin/anteroom serve --demo
+
+test: vet test-native test-wasm test-browser ## everything a change must pass: vet, unit, property, conformance and browser tests
+
+vet: ## go vet, natively and for js/wasm
+	$(GO) build ./...
+	$(GO) vet ./...
+	GOOS=js GOARCH=wasm $(GO) vet ./...
+
+test-native: ## native tests with the race detector (needs a C compiler), all but the browser tests
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 10m $$($(GO) list ./... | grep -v /e2e$$)
+
+test-wasm: ## the pure packages' tests under js/wasm (needs node)
+	@# An empty environment: wasm_exec.js refuses a long one.
+	GOOS=js GOARCH=wasm $(GO) test -timeout 5m -exec "env -i PATH=$$PATH HOME=$$HOME $(WASM_EXEC)" $(PURE)
+
+test-browser: build $(NODE_DIR)/axe-core/package.json ## the browser tests against the real binary (needs chromium)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } \
+		|| { echo "the browser tests need Chromium: sudo apt-get install chromium"; exit 1; }
+	ANTEROOM_E2E=1 $(GO) test -count=1 -timeout 15m ./server/internal/e2e
+
+$(NODE_DIR)/axe-core/package.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+clean: ## remove what was built
+	rm -rf bin web/dist/* $(NODE_DIR)
