@@ -28,7 +28,8 @@ type (
 		Remove bool
 	}
 	// Forget removes every key of the surface in storage, session storage, the
-	// caches and the channels, but those named in Keep.
+	// caches and the channels, but those named in Keep (a name that ends in a
+	// dot keeps all that begin with it).
 	Forget struct{ Keep []string }
 	// Wake asks for Woken at that time (Unix milliseconds); a later Wake replaces it, 0 cancels.
 	Wake struct{ At int64 }

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"anteroom/store/chat"
+	"anteroom/store/protocol"
+)
+
+// ensureGuest mints a guest session when the visitor has written something and
+// is nobody yet. It waits for a log-in that was asked for before.
+func (m *Machine) ensureGuest() {
+	if !m.started || m.surface != chat.SurfaceWidget || m.user != nil || m.guest != nil || m.expired != "" ||
+		m.login != nil || m.minting != 0 || m.mintAt != 0 || !m.network {
+		return
+	}
+	if !slices.ContainsFunc(m.items, func(it *item) bool { return it.Owner == "" && !it.failed() }) {
+		return
+	}
+	m.minting = m.request(call{kind: callMint}, Call{Method: "POST", Path: "/api/guest-sessions"})
+}
+
+// pendingIdentity tells whether the visitor is about to become somebody.
+func (m *Machine) pendingIdentity() bool { return m.minting != 0 || m.login != nil }
+
+func (m *Machine) minted(f Called) {
+	if f.Call != m.minting {
+		// Nobody waits for this session any more.
+		var a guestAnswer
+		if f.Error == nil && protocol.Unmarshal(f.Body, &a) == nil {
+			m.revokeLater(a.Revoke)
+		}
+		return
+	}
+	m.minting = 0
+	err := f.Error
+	var a guestAnswer
+	if err == nil && protocol.Unmarshal(f.Body, &a) != nil {
+		err = chat.Errorf(chat.CodeInternal, "The server gave no guest session.")
+	}
+	g := &guestSession{Version: 1, ID: a.ID, Credential: a.Credential, Revoke: a.Revoke}
+	if err == nil && !g.valid() {
+		err = chat.Errorf(chat.CodeInternal, "The server gave no guest session.")
+	}
+	if err != nil {
+		m.mintFailed(err)
+		return
+	}
+	if m.user != nil || m.guest != nil {
+		m.revokeLater(g.Revoke) // another tab was faster
+		return
+	}
+	m.mintTries = 0
+	m.persist(KeyGuestSession, encodeStored(g))
+	m.becomeGuest(g)
+}
+
+func (m *Machine) mintFailed(err *chat.Error) {
+	for _, it := range m.items {
+		if it.Owner != "" || it.failed() {
+			continue
+		}
+		if !err.Temporary() {
+			m.fail(it, err)
+		} else if err.Code == chat.CodeRateLimited {
+			it.err, it.retryAt = err, m.now+max(err.RetryAfter.Milliseconds(), backoffMin)
+			m.touch(dirtyRoom)
+		}
+	}
+	m.mintAt = m.now + max(err.RetryAfter.Milliseconds(), m.backoff(m.mintTries))
+	m.mintTries++
+}
+
+// becomeGuest takes a guest session on; what was written before it is its own.
+func (m *Machine) becomeGuest(g *guestSession) {
+	m.guest, m.guestDead, m.guestGone = g, false, 0
+	m.setPrincipal(chat.Principal{Kind: chat.KindGuest, GuestSession: g.ID, Name: chat.GuestLabel(g.ID), Surface: m.surface})
+	for _, it := range m.items {
+		if it.Owner == "" && !it.failed() {
+			it.err, it.retryAt = nil, 0
+		}
+	}
+	m.moveItems("", chat.GuestIdentity(g.ID))
+	m.moveDrafts("", chat.GuestIdentity(g.ID))
+	m.touch(dirtyAll)
+}
+
+// storedGuest takes what storage holds under chatGuestSession now: storage
+// decides which guest session all tabs share.
+func (m *Machine) storedGuest(value string, removed bool) {
+	if m.surface != chat.SurfaceWidget || m.user != nil {
+		return
+	}
+	if removed || value == "" {
+		// A link or a log-out in another tab says so by its own signal, which
+		// may come a moment later.
+		if m.guest != nil && !m.linking() && m.guestGone == 0 {
+			m.guestGone = m.now + guestGrace
+		}
+		return
+	}
+	g, ok := parseGuestSession(value)
+	if !ok {
+		return
+	}
+	if m.guest != nil && m.guest.ID == g.ID {
+		m.guestGone = 0
+		return
+	}
+	if m.linking() || m.expired != "" {
+		return
+	}
+	if old := m.guest; old != nil {
+		// Two tabs minted at the same moment, or the chat was ended elsewhere:
+		// what this tab has not sent moves on.
+		m.moveItems(chat.GuestIdentity(old.ID), "")
+		m.moveDrafts(chat.GuestIdentity(old.ID), "")
+		for _, it := range m.items {
+			if it.Owner == "" && it.Vendor != "" {
+				it.Room = ""
+			}
+		}
+		m.guest = nil
+		m.clearMemory()
+	}
+	m.minting = 0
+	m.becomeGuest(g)
+}
+
+// guestRefused notes that the server does not know the guest session any more.
+// Often the reason is a log-in in another tab whose signal is on its way.
+func (m *Machine) guestRefused(err *chat.Error) {
+	m.guestDead = true
+	m.guestGone = m.now + 10*guestGrace
+	m.log("guest session refused", "code", err.Code)
+}
+
+// forgetGuest ends the guest session in this tab without a signal. When the
+// server refused it, what was not sent stays for the visitor to decide.
+func (m *Machine) forgetGuest() {
+	if m.guest == nil {
+		return
+	}
+	owner := chat.GuestIdentity(m.guest.ID)
+	dead := m.guestDead
+	m.guest, m.guestDead = nil, false
+	m.clearMemory()
+	m.setPrincipal(chat.Principal{})
+	if !dead {
+		m.dropItems(func(id chat.Identity) bool { return id == owner })
+		return
+	}
+	m.unpersist(KeyGuestSession)
+	m.orphan(owner)
+	m.notice = chat.Errorf(chat.CodeSessionExpired, "This chat has ended. You can start a new one.")
+}
+
+// orphan keeps the text of a guest session that is over: it waits, failed, in
+// its vendor's chat. What has no vendor cannot be shown anywhere and goes.
+func (m *Machine) orphan(owner chat.Identity) {
+	for _, it := range slices.Clone(m.items) {
+		if it.Owner != owner {
+			continue
+		}
+		if it.Vendor == "" || it.seq != 0 {
+			m.removeItem(it)
+			continue
+		}
+		it.Owner, it.Room, it.inFlight = "", "", false
+		it.Code, it.Message = chat.CodeSessionExpired, "This chat has ended."
+		it.err = &chat.Error{Code: it.Code, Message: it.Message}
+		m.saveItem(it)
+	}
+	for _, k := range m.draftKeys() {
+		if k.owner != owner {
+			continue
+		}
+		text := m.drafts[k].text
+		m.removeDraft(k)
+		to := draftKey{"", k.place}
+		if strings.HasPrefix(k.place, "vendor:") && m.drafts[to] == nil {
+			m.drafts[to] = &draft{text: text, dirty: true}
+		}
+	}
+	m.flushDrafts()
+}
+
+// endChat is "End chat and forget me": nothing of the guest stays, here or on
+// the server.
+func (m *Machine) endChat() {
+	if m.user != nil || m.linking() || m.expired != "" {
+		return // a user logs out instead
+	}
+	g := m.guest
+	m.minting = 0
+	m.dropAll()
+	var key string
+	if g != nil {
+		key = m.revokeLater(g.Revoke)
+	}
+	m.guest, m.guestDead, m.guestGone = nil, false, 0
+	m.clearMemory()
+	m.setPrincipal(chat.Principal{})
+	m.forgetStorage()
+	if g != nil {
+		m.tellTabs(AuthSignal{Out: true, Guest: g.ID})
+		m.endSession(key, "DELETE", "/api/guest-session", g.Credential)
+	}
+	m.setShown(false)
+}
