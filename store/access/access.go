@@ -17,8 +17,19 @@ const (
 	Explain      Action = "explain"      // ask why a principal can or can't reach the room
 )
 
-// Actions lists every action, in the order of the golden matrix.
+// The actions that concern no room; Query.Room is ignored for them.
+const (
+	List  Action = "list"  // the rooms one may reach, and being told of their changes
+	Start Action = "start" // start a room with a vendor
+	Make  Action = "make"  // make a room between users
+	Audit Action = "audit" // read the audit table
+)
+
+// Actions lists every action in one room, in the order of the golden matrix.
 var Actions = []Action{Read, Post, Signal, Receive, Close, BlockGuest, Participants, Explain}
+
+// Roomless lists every action that concerns no room, in the order of the golden matrix.
+var Roomless = []Action{List, Start, Make, Audit}
 
 // Reason is why a decision came out as it did. Reasons go to logs, metrics and
 // operators; callers see only the code.
@@ -30,6 +41,7 @@ const (
 	ReasonAdmin             Reason = "admin"                  // allowed: an active admin
 	ReasonGuestSession      Reason = "guest_session"          // allowed: the guest session that made the room
 	ReasonLinkedSession     Reason = "linked_session"         // allowed: linked to an active participant
+	ReasonUser              Reason = "user"                   // allowed without a room: an active user
 	ReasonNobody            Reason = "nobody"                 // no principal
 	ReasonNoRoom            Reason = "no_room"                // the room does not exist
 	ReasonNotParticipant    Reason = "not_participant"        // a user who is no participant
@@ -113,26 +125,38 @@ func (d Decision) Err() error {
 
 // Decide answers a query. It is pure and safe for concurrent use.
 func Decide(q Query) Decision {
-	reach := reach(q.Caller, q.Room)
-	if !reach.Allowed {
-		return reach
+	who := standing(q.Caller)
+	if !who.Allowed {
+		return who
+	}
+	switch q.Action {
+	case List, Start:
+		return who
+	case Make, Audit:
+		if who.Reason != ReasonAdmin {
+			return denied(ReasonNotAllowed)
+		}
+		return who
+	}
+	may := reach(q.Caller, q.Room)
+	if !may.Allowed {
+		return may
 	}
 	// Whoever gets here may read the room; what is left is what they may do.
 	guest := q.Caller.Guest != nil
-	admin := reach.Reason == ReasonAdmin || q.Caller.User != nil && q.Caller.User.Role == chat.RoleAdmin
 	switch q.Action {
 	case Read, Receive:
-		return reach
+		return may
 	case Post, Signal:
 		if q.Room.Closed {
 			return Decision{Reason: ReasonRoomClosed, Code: chat.CodeRoomClosed}
 		}
-		return reach
+		return may
 	case Close:
 		if guest {
 			return denied(ReasonNotAllowed)
 		}
-		return reach
+		return may
 	case BlockGuest:
 		if guest {
 			return denied(ReasonNotAllowed)
@@ -140,18 +164,18 @@ func Decide(q Query) Decision {
 		if q.Room.GuestSession == "" || q.Room.GuestLinked {
 			return Decision{Reason: ReasonNoGuest, Code: chat.CodeConflict}
 		}
-		return reach
+		return may
 	case Participants, Explain:
-		if !admin {
+		if who.Reason != ReasonAdmin {
 			return denied(ReasonNotAllowed)
 		}
-		return reach
+		return may
 	}
 	return denied(ReasonNotAllowed)
 }
 
-// reach decides whether the caller may see the room at all.
-func reach(c Caller, r Room) Decision {
+// standing decides whether the caller may do anything at all.
+func standing(c Caller) Decision {
 	switch {
 	case c.User != nil && c.Guest == nil:
 		switch {
@@ -159,37 +183,53 @@ func reach(c Caller, r Room) Decision {
 			return denied(ReasonRevoked)
 		case !c.User.Active:
 			return denied(ReasonInactive)
-		case !r.Exists:
-			return denied(ReasonNoRoom)
+		case c.User.Role == chat.RoleAdmin:
+			return Decision{Allowed: true, Reason: ReasonAdmin}
+		}
+		return Decision{Allowed: true, Reason: ReasonUser}
+	case c.Guest != nil && c.User == nil:
+		switch g := c.Guest; {
+		case !g.Alive:
+			return denied(ReasonRevoked)
+		case g.Linked == nil:
+			return Decision{Allowed: true, Reason: ReasonGuestSession}
+		case !g.LoginAlive:
+			return denied(ReasonLinkOver)
+		case !g.Linked.Active:
+			return denied(ReasonInactive)
+		}
+		// Participation comes along with a link, the user's role does not.
+		return Decision{Allowed: true, Reason: ReasonLinkedSession}
+	}
+	return denied(ReasonNobody)
+}
+
+// reach decides whether a caller in good standing may see the room at all.
+func reach(c Caller, r Room) Decision {
+	if !r.Exists {
+		return denied(ReasonNoRoom)
+	}
+	if c.User != nil {
+		switch {
 		case r.Participant:
 			return Decision{Allowed: true, Reason: ReasonParticipant}
 		case c.User.Role == chat.RoleAdmin:
 			return Decision{Allowed: true, Reason: ReasonAdmin, Oversight: true}
 		}
 		return denied(ReasonNotParticipant)
-	case c.Guest != nil && c.User == nil:
-		g := c.Guest
-		switch {
-		case !g.Alive:
-			return denied(ReasonRevoked)
-		case g.Linked != nil && !g.LoginAlive:
-			return denied(ReasonLinkOver)
-		case g.Linked != nil && !g.Linked.Active:
-			return denied(ReasonInactive)
-		case !r.Exists:
-			return denied(ReasonNoRoom)
-		case g.Linked != nil && r.Participant:
-			return Decision{Allowed: true, Reason: ReasonLinkedSession}
-		case g.Linked != nil:
-			return denied(ReasonLinkedNotMember)
-		case g.ID != "" && r.GuestSession == g.ID:
-			return Decision{Allowed: true, Reason: ReasonGuestSession}
-		case r.GuestSession == "":
-			return denied(ReasonGuestInUserRoom)
-		}
-		return denied(ReasonOtherGuestSession)
 	}
-	return denied(ReasonNobody)
+	g := c.Guest
+	switch {
+	case g.Linked != nil && r.Participant:
+		return Decision{Allowed: true, Reason: ReasonLinkedSession}
+	case g.Linked != nil:
+		return denied(ReasonLinkedNotMember)
+	case g.ID != "" && r.GuestSession == g.ID:
+		return Decision{Allowed: true, Reason: ReasonGuestSession}
+	case r.GuestSession == "":
+		return denied(ReasonGuestInUserRoom)
+	}
+	return denied(ReasonOtherGuestSession)
 }
 
 func denied(why Reason) Decision { return Decision{Reason: why, Code: chat.CodeAccessDenied} }

@@ -1,0 +1,219 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"anteroom/server/storage"
+	"anteroom/store/access"
+	"anteroom/store/chat"
+	"anteroom/store/protocol"
+)
+
+// Create starts a room with a vendor. Repeating a client id gives the same
+// room; where the caller has an open room with the vendor, that one is given.
+// Errors: unauthenticated, session_expired, access_denied (a blocked guest, or
+// the room of that client id is out of reach now), not_found (the vendor),
+// conflict (the client id was used with another vendor), invalid.
+func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Create) (chat.Summary, error) {
+	if err := q.Check(); err != nil {
+		return chat.Summary{}, err
+	}
+	var (
+		sum  chat.Summary
+		seen verdict
+		last *admitted
+	)
+	err := s.update(ctx, func(w storage.Writer) error {
+		last = nil
+		c, v, err := s.permit(w, p, access.Start)
+		seen = v
+		if err != nil {
+			return err
+		}
+		vendor, err := w.VendorBySlug(q.Vendor)
+		if notFound(err) {
+			return chat.Errorf(chat.CodeNotFound, "There is no such vendor")
+		}
+		if err != nil {
+			return err
+		}
+		a, err := s.existing(w, c, vendor.ID, q.ClientID)
+		if err == nil && a == nil {
+			a, err = s.start(w, c, vendor, q)
+		}
+		if err != nil {
+			return err
+		}
+		last = a
+		sum, err = a.summary(newNames(w))
+		return err
+	})
+	s.decisions.note(ctx, seen)
+	if err != nil {
+		return chat.Summary{}, err
+	}
+	s.hub.publish(last.events)
+	return sum, nil
+}
+
+// existing finds the room that a creation means: the one it made already, or
+// the caller's open room with the vendor. It returns nil where there is none.
+func (s *Service) existing(w storage.Writer, c caller, vendor chat.VendorID, id chat.ClientID) (*admitted, error) {
+	room, err := w.RoomByClientID(c.identity, id)
+	if err != nil && !notFound(err) {
+		return nil, err
+	}
+	if err == nil {
+		a, _, err := s.decideFor(w, w, c, room, access.Read, s.now())
+		if err == nil && a.room.Vendor != vendor {
+			return nil, chat.Errorf(chat.CodeConflict, "This client id was used for another room")
+		}
+		return a, err
+	}
+	if vendor == "" {
+		return nil, nil
+	}
+	room, err = w.OpenRoomWith(c.identity, vendor)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, _, err := s.decideFor(w, w, c, room, access.Post, s.now())
+	if chat.CodeOf(err) == chat.CodeAccessDenied {
+		return nil, nil // removed from it: a new chat is a new room
+	}
+	return a, err
+}
+
+// start makes a room with a vendor.
+func (s *Service) start(w storage.Writer, c caller, vendor chat.Vendor, q protocol.Create) (*admitted, error) {
+	if guest := c.p.GuestSession; guest != "" {
+		blocked, err := w.Blocked(vendor.ID, guest)
+		if err != nil {
+			return nil, err
+		}
+		if blocked {
+			return nil, chat.Errorf(chat.CodeAccessDenied, "This vendor takes no more messages from you")
+		}
+	}
+	members, err := w.VendorMembers(vendor.ID)
+	if err != nil {
+		return nil, err
+	}
+	row := storage.Room{Vendor: vendor.ID, ClientID: q.ClientID, Page: pagePath(q.Page)}
+	if c.user == "" {
+		row.GuestSession = c.p.GuestSession
+	} else {
+		members = append(members, c.user)
+	}
+	return s.make(w, c, row, members)
+}
+
+// make stores a new room of a caller with its participants and its first event.
+func (s *Service) make(w storage.Writer, c caller, row storage.Room, members []chat.UserID) (*admitted, error) {
+	row.ID, row.Creator, row.CreatedAt = chat.RoomID(s.cfg.NewID("r_")), c.identity, s.now()
+	row.LastActive = row.CreatedAt
+	if err := w.CreateRoom(row); err != nil {
+		return nil, fmt.Errorf("create a room: %w", err)
+	}
+	slices.Sort(members)
+	for _, id := range slices.Compact(members) {
+		if err := w.SetParticipant(row.ID, id, true); err != nil {
+			return nil, fmt.Errorf("add %s to room %s: %w", id, row.ID, err)
+		}
+	}
+	a, err := s.made(w, c, row)
+	if err != nil {
+		return nil, err
+	}
+	a.now = row.CreatedAt
+	_, _, err = a.append(chat.Event{Kind: chat.RoomCreated})
+	return a, err
+}
+
+// pagePath keeps of the page where a chat began what is no secret: its path.
+func pagePath(page string) string {
+	page, _, _ = strings.Cut(page, "#")
+	page, _, _ = strings.Cut(page, "?")
+	if !strings.HasPrefix(page, "/") {
+		return ""
+	}
+	return strings.ToValidUTF8(page, "")
+}
+
+// Limits of rooms that admins make.
+const maxMembers = 1000
+
+// CreateBetween makes a room between users; admins only. Repeating a client id
+// gives the same room. Errors: unauthenticated, session_expired, access_denied,
+// not_found (a user), invalid.
+func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.ClientID, name string, users []chat.UserID) (chat.Summary, error) {
+	if _, err := chat.ParseClientID(string(id)); err != nil {
+		return chat.Summary{}, err
+	}
+	if name != "" {
+		var err error
+		if name, err = chat.ParseName(name); err != nil {
+			return chat.Summary{}, err
+		}
+	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	users = slices.Compact(users)
+	if len(users) < 2 || len(users) > maxMembers {
+		return chat.Summary{}, chat.Errorf(chat.CodeInvalid, "a room needs 2 to %d users", maxMembers)
+	}
+	var (
+		sum  chat.Summary
+		seen verdict
+		last *admitted
+	)
+	err := s.update(ctx, func(w storage.Writer) error {
+		last = nil
+		c, v, err := s.permit(w, p, access.Make)
+		seen = v
+		if err != nil {
+			return err
+		}
+		a, err := s.existing(w, c, "", id)
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			for _, u := range users {
+				if _, err := activeUser(w, u); err != nil {
+					return err
+				}
+			}
+			if a, err = s.make(w, c, storage.Room{Name: name, ClientID: id}, users); err != nil {
+				return err
+			}
+			a.decision.Oversight = !slices.Contains(users, c.user)
+			if err := a.audit("room_made", "", ""); err != nil {
+				return err
+			}
+		}
+		last = a
+		sum, err = a.summary(newNames(w))
+		return err
+	})
+	s.decisions.note(ctx, seen)
+	if err != nil {
+		return chat.Summary{}, err
+	}
+	s.hub.publish(last.events)
+	return sum, nil
+}
+
+func activeUser(r storage.Reader, id chat.UserID) (storage.User, error) {
+	u, err := r.User(id)
+	if notFound(err) || err == nil && !u.Active {
+		return u, chat.Errorf(chat.CodeNotFound, "There is no such user")
+	}
+	return u, err
+}
