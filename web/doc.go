@@ -37,10 +37,11 @@
 //	           delivered first, in one go. `ping` and `init` are answered by the shell, init
 //	           is delivered too
 //	onWipe(fn) fn(): another tab's log-out reached the shell (informative)
+//	onDebug(fn) fn() → {connected, guestSessionId, rooms: number}, what Anteroom('debug') tells
 //	post(object) to the host page (adds anteroom:1, posts to the checked origin only;
 //	           nothing outside a frame)
 //	live()     go-app has mounted and shows its first view: body gets is-live, the loading
-//	           line goes away
+//	           line goes away, the host page gets ready
 //	status(s)  a calm line in #shell-status ("" removes it)
 //	wipe()     log-out: forgets typed and queued text, in the field, memory and storage
 //	reload()   reloads the outdated page with the typed text kept; at most once a minute,
@@ -49,6 +50,15 @@
 //	install()  shows the browser's install dialogue; canInstall() tells whether it would,
 //	           onInstall(fn) is called when that changes (inbox)
 //	badge(n)   the app badge where there is one, 0 clears it (inbox)
+//
+// Escape posts close to the host page unless a handler called preventDefault.
+// A log-out by the host while no module runs starts the module hidden where
+// storage holds something of ours, so that one machine decides what goes; the
+// app then finds `logout` among the first messages of onHost. If the module
+// cannot load, the shell forgets everything of the surface itself.
+// Messages the loader sends beyond the contract: init carries idle (the frame is
+// open only for the unread count), login carries token and hasProvider, and a
+// `token` with an empty token tells that the provider failed. `ready` is live()'s.
 //
 // go-app's own globals (Go, goappGetenv, …) are set by the shell as well.
 //

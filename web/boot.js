@@ -1,0 +1,506 @@
+// The shell's boot script: it serves the composer, talks to the host page,
+// loads the module when that disturbs nobody, and hands over to the app
+// through window.anteroomBoot (see doc.go). It is inlined in the documents
+// and allowed by its hash. build strips the comments that fill a line.
+(() => {
+'use strict';
+const texts = {
+  failed: 'The chat could not load. What you wrote is kept.',
+  slow: 'The chat takes long to load. What you wrote is kept.',
+  stopped: 'The chat stopped. What you wrote is kept.',
+  refused: 'This page may not show the chat.',
+  newTab: 'Open the chat in a new tab',
+  retry: 'Retry',
+  waiting: 'Waiting to send',
+  left: (n) => n + ' left',
+  over: (n) => n + ' too many',
+};
+const maxText = 4000, warnText = 3600, maxBytes = 16 << 10;
+const stall = 30000; // a load that takes this long says so and offers Retry
+const settle = 120; // after the panel opened: time for the first letter to arrive before Go starts
+const pause = 1000; // a pause in typing long enough to start Go in; its start is one long task
+const patience = 15000; // somebody who never pauses gets the app after this
+
+const doc = document, body = doc.body, byId = (id) => doc.getElementById(id);
+const config = JSON.parse(byId('anteroom-config').textContent);
+const prefix = 'anteroom.' + config.surface + '.';
+const widget = config.surface === 'widget';
+const embedded = widget && window.parent !== window;
+const form = byId('composer'), field = byId('message'), sendButton = byId('send'), count = byId('count'), line = byId('shell-status');
+const now = () => Date.now();
+const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+
+// ---- storage that may be missing, full, foreign or forbidden
+const memory = new Map();
+const area = (name) => { try { return window[name]; } catch { return null; } };
+const local = area('localStorage'), session = area('sessionStorage');
+const read = (where, key) => {
+  try { const v = where.getItem(key); if (v !== null) return v; } catch {}
+  return memory.has(key) ? memory.get(key) : null;
+};
+const write = (where, key, value) => {
+  memory.delete(key);
+  try {
+    if (value === null) where.removeItem(key); else where.setItem(key, value);
+  } catch { if (value !== null) memory.set(key, value); }
+};
+const parse = (text) => { try { return JSON.parse(text); } catch { return null; } };
+
+// ---- what was typed and sent before the app is there
+const typedKey = prefix + 'typed', queuedKey = prefix + 'queued', tabKey = prefix + 'tab';
+let tab = read(session, tabKey);
+if (!tab) write(session, tabKey, tab = random());
+let keeps = true, taken = [];
+const queued = () => {
+  const list = parse(read(local, queuedKey));
+  return Array.isArray(list) ? list.filter((q) => q && typeof q.text === 'string' && /^[\w-]{1,64}$/.test(q.id)).slice(0, 100) : [];
+};
+const keep = (list) => write(local, queuedKey, list.length ? JSON.stringify(list) : null);
+// Mine are this tab's, and those whose tab did not come to send them.
+const mine = () => queued().filter((q) => q.tab === tab || !(now() - q.at < 60000));
+const saveTyped = () => { if (keeps) write(session, typedKey, field.value || null); };
+
+function showQueued() {
+  const log = byId('shell-log');
+  if (!log) return;
+  log.textContent = '';
+  for (const q of mine()) {
+    const p = doc.createElement('p');
+    p.dir = 'auto';
+    p.textContent = q.text;
+    log.append(p);
+  }
+  if (log.firstChild) {
+    const s = doc.createElement('small');
+    s.textContent = texts.waiting;
+    log.append(s);
+    log.scrollTop = log.scrollHeight;
+  }
+}
+
+function wipe() {
+  taken = [];
+  memory.clear();
+  write(session, typedKey, null);
+  write(local, queuedKey, null);
+  setText('');
+  showQueued();
+}
+
+// ---- the composer
+let onSend = null, onInput = null, disabled = false, lastKey = 0;
+const length = (s) => { let n = 0; for (const _ of s) n++; return n; };
+const tooLong = (s) => s.length > maxText && length(s) > maxText || s.length * 3 > maxBytes && new TextEncoder().encode(s).length > maxBytes;
+
+function fit() {
+  if (!(window.CSS && CSS.supports('field-sizing', 'content'))) {
+    field.style.height = '36px';
+    field.style.height = Math.min(field.scrollHeight, 152) + 'px';
+  }
+  const value = field.value, left = value.length < warnText ? maxText : maxText - length(value);
+  const note = left < 0 ? texts.over(-left) : left <= maxText - warnText ? texts.left(left) : '';
+  if (count.textContent !== note) count.textContent = note;
+  count.classList.toggle('over', left < 0);
+  const empty = disabled || !value.trim() || tooLong(value);
+  if (sendButton.getAttribute('aria-disabled') !== String(empty)) sendButton.setAttribute('aria-disabled', empty);
+}
+function setText(s) {
+  field.value = s;
+  field.setSelectionRange(s.length, s.length);
+  fit();
+  saveTyped();
+}
+function focus() {
+  if (body.classList.contains('has-composer') && !matchMedia('(pointer: coarse)').matches) field.focus({preventScroll: true});
+}
+function send() {
+  const text = field.value;
+  if (disabled || !text.trim() || tooLong(text)) return;
+  if (onSend) {
+    if (onSend(text) === false) return;
+  } else {
+    keep([...queued(), {id: random(), text, vendor: host.vendor, at: now(), tab}]);
+    showQueued();
+  }
+  setText('');
+  hurry = true; // the visitor waits for an answer now, not for the next letter
+  start();
+}
+field.addEventListener('input', () => {
+  lastKey = now();
+  fit();
+  saveTyped();
+  if (onInput) onInput(field.value);
+});
+field.addEventListener('keydown', (e) => {
+  lastKey = now();
+  if (e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
+    e.preventDefault();
+    send();
+  }
+});
+sendButton.addEventListener('click', () => { send(); focus(); });
+form.addEventListener('submit', (e) => e.preventDefault());
+
+// ---- the host page: only our parent, only an origin that may embed us
+const host = {embedded, origin: '', vendor: new URLSearchParams(location.search).get('vendor') || '', accent: '', locale: '', page: ''};
+let onHost = null, onDebug = null, inbound = [], opened = false, idle = false, onWipe = null;
+if (embedded) {
+  // The loader names its origin in the fragment; a lie only makes postMessage deliver nothing.
+  const claim = decodeURIComponent(location.hash.slice(1)), real = location.ancestorOrigins;
+  if (config.embed_origins.includes(claim) && (!real || real[0] === claim)) host.origin = claim;
+}
+function post(message) {
+  if (host.origin) window.parent.postMessage({...message, anteroom: 1}, host.origin);
+}
+const text = (v, max) => typeof v === 'string' ? v.slice(0, max) : '';
+
+function receive(m) {
+  switch (m.type) {
+  case 'ping':
+    post({type: 'pong', debug: onDebug ? onDebug() : {connected: false, guestSessionId: text((parse(read(local, 'chatGuestSession')) || {}).id, 28), rooms: 0}});
+    return;
+  case 'init':
+    host.vendor = text(m.vendor, 64);
+    host.locale = text(m.locale, 35);
+    host.page = text(m.page, 512);
+    host.accent = text(m.accent, 7);
+    idle = !!m.idle;
+    accent();
+    if (idle) unread(); else load();
+    if (m.open) open();
+    break;
+  case 'open':
+    if (m.vendor) host.vendor = text(m.vendor, 64);
+    if (m.text && !field.value && !onHost) setText(text(m.text, maxText));
+    open();
+    break;
+  case 'close':
+    opened = false;
+    break;
+  case 'login':
+    if (idle && m.token && !onHost) light(m.token);
+    break;
+  case 'logout':
+    wipe();
+    darken();
+    // Whose data it is the app's store knows; it runs for this even while hidden.
+    if (!onHost && stored()) { hurry = true; opened = true; start(); } else if (!onHost) post({type: 'chatted', active: false});
+    break;
+  }
+  if (onHost) onHost(m); else inbound.push(m);
+}
+if (embedded) {
+  window.addEventListener('message', (e) => {
+    const m = e.data;
+    if (e.source !== window.parent || !host.origin || e.origin !== host.origin || !m || m.anteroom !== 1 || typeof m.type !== 'string') return;
+    receive(m);
+  });
+}
+function open() {
+  idle = false;
+  opened = true;
+  openedAt = now();
+  requestAnimationFrame(focus);
+  start();
+}
+function close() { opened = false; post({type: 'close'}); }
+const shellClose = byId('shell-close');
+if (shellClose) shellClose.addEventListener('click', close);
+doc.addEventListener('keydown', (e) => {
+  if (e.key === 'Escape' && embedded && !e.defaultPrevented && !e.isComposing) close();
+});
+
+// ---- the accent: one colour of the host's, text on it chosen by contrast
+const dark = matchMedia('(prefers-color-scheme: dark)');
+function accent() {
+  const m = /^#([0-9a-f]{6})$/i.exec(host.accent.replace(/^#(.)(.)(.)$/, '#$1$1$2$2$3$3'));
+  if (!m) return;
+  let rgb = [0, 2, 4].map((i) => parseInt(m[1].slice(i, i + 2), 16));
+  const light = (c) => c.map((v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  while (dark.matches && light(rgb) < .2) rgb = rgb.map((v) => Math.round(v + (255 - v) * .15));
+  const style = doc.documentElement.style;
+  style.setProperty('--accent', 'rgb(' + rgb + ')');
+  style.setProperty('--on-accent', light(rgb) > .183 ? '#1d1c1a' : '#fff');
+}
+dark.addEventListener('change', accent);
+
+// ---- unread messages without the module: one request, then one a minute while somebody looks
+let lightCredential = '', asking = 0;
+const api = (path, credential, init) => fetch(path, {...init, cache: 'no-store', credentials: 'omit',
+  headers: {...(credential && {Authorization: 'Bearer ' + credential}), ...(init && init.body && {'Content-Type': 'application/json'})}});
+const stored = () => {
+  const keys = local ? Object.keys(local) : [];
+  return keys.some((k) => k === 'chatGuestSession' || k.startsWith(prefix) && k !== prefix + 'auth') || !!lightCredential;
+};
+function credential() {
+  const own = parse(read(local, prefix + 'session')), guest = parse(read(local, 'chatGuestSession'));
+  const c = lightCredential || own && own.credential || guest && guest.credential;
+  return typeof c === 'string' && /^(as|gs)_[\w-]{40,120}$/.test(c) ? c : '';
+}
+async function unread() {
+  clearTimeout(asking);
+  if (!idle) return;
+  asking = setTimeout(unread, 60000);
+  const c = credential();
+  if (doc.hidden || !c) return;
+  try {
+    const r = await api('/api/rooms?filter=unread', c);
+    if (!r.ok) return;
+    const page = await r.json();
+    if (idle) post({type: 'unread', count: page.rooms.reduce((n, room) => n + (room.unread || 0), 0)});
+  } catch {} // no network: the badge stays as it was
+}
+// A log-in of the host's while nothing is open: enough to ask for unread; the app makes its own.
+async function light(token) {
+  try {
+    const r = await api('/api/login', '', {method: 'POST', body: JSON.stringify({token, surface: 'widget'})});
+    const answer = r.ok ? await r.json() : {};
+    if (typeof answer.credential === 'string') { lightCredential = answer.credential; unread(); }
+  } catch {}
+}
+function darken() {
+  if (lightCredential) api('/api/logout', lightCredential, {method: 'POST', keepalive: true}).catch(() => {});
+  lightCredential = '';
+}
+
+// ---- the module
+let policy = {createScriptURL: (u) => u};
+if (window.trustedTypes) {
+  policy = trustedTypes.createPolicy('anteroom', {createScriptURL: (u) => {
+    if (u !== config.exec && u !== '/inbox/sw.js') throw new TypeError('not a script of ours: ' + u);
+    return u;
+  }});
+}
+let loading = null, running = false, hurry = false, openedAt = 0, runTimer = 0, stallTimer = 0, attempt = 0;
+let goRuns = false, isLive = false;
+
+function status(message, button, act) {
+  line.textContent = message;
+  if (button) {
+    const b = doc.createElement('button');
+    b.type = 'button';
+    b.textContent = button;
+    b.addEventListener('click', act);
+    line.append(' ', b);
+  }
+}
+// fail says so calmly; a slow load goes on behind the message and clears it when it comes.
+function fail(message) {
+  if (message !== texts.slow) { loading = null; running = false; }
+  const hint = byId('shell-hint');
+  if (hint) hint.textContent = '';
+  status(message, texts.retry, () => {
+    status('');
+    if (goRuns) { location.reload(); return; }
+    loading = null;
+    running = false;
+    attempt++;
+    hurry = opened = true;
+    start();
+  });
+  post({type: 'error', code: 'unavailable'});
+}
+function support() {
+  if (window.Go) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const s = doc.createElement('script');
+    s.src = policy.createScriptURL(config.exec);
+    s.onload = resolve;
+    s.onerror = () => { s.remove(); reject(new Error('no wasm_exec.js')); };
+    doc.head.append(s);
+  });
+}
+async function module() {
+  const mode = {credentials: 'omit', cache: attempt ? 'reload' : 'default'};
+  const response = await fetch(config.wasm, mode);
+  if (response.status === 404 && reload()) return new Promise(() => {}); // the page is of an older build
+  if (!response.ok) throw new Error('module: status ' + response.status);
+  const type = response.headers.get('Content-Type') || '';
+  if (WebAssembly.compileStreaming && type.startsWith('application/wasm')) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+// load fetches and compiles, off the main thread; nothing runs yet.
+function load() {
+  if (loading) return loading;
+  clearTimeout(stallTimer);
+  stallTimer = setTimeout(() => { if (!goRuns && opened) fail(texts.slow); }, stall);
+  loading = Promise.all([module(), support()]);
+  loading.catch(() => {});
+  return loading;
+}
+// start runs Go as soon as it does not fall onto the visitor's letters.
+async function start() {
+  if (running || goRuns || !config.wasm) return;
+  running = true;
+  const current = load();
+  let module;
+  try {
+    [module] = await current;
+  } catch (e) {
+    if (loading !== current) return; // a later attempt has taken over
+    clearTimeout(stallTimer);
+    console.debug('anteroom: module not loaded:', e && e.message);
+    fail(texts.failed);
+    if (stored()) forgetIfLoggedOut();
+    return;
+  }
+  if (loading !== current) return;
+  clearTimeout(stallTimer);
+  await quiet();
+  if (goRuns || loading !== current) return;
+  try {
+    const go = new Go();
+    const instance = await WebAssembly.instantiate(module, go.importObject);
+    if (line.textContent) status('');
+    goRuns = true;
+    go.run(instance).then(() => fail(texts.stopped), () => fail(texts.stopped));
+  } catch (e) {
+    console.debug('anteroom: module not started:', e && e.message);
+    fail(texts.failed);
+  }
+}
+function quiet() {
+  return new Promise((resolve) => {
+    const begun = now();
+    const look = () => {
+      clearTimeout(runTimer);
+      const t = now(), wait = hurry || t - begun > patience ? 0 : lastKey ? lastKey + pause - t : openedAt + settle - t;
+      const input = !hurry && navigator.scheduling && navigator.scheduling.isInputPending && navigator.scheduling.isInputPending();
+      if (wait <= 0 && !input) resolve(); else runTimer = setTimeout(look, Math.min(Math.max(wait, 16), 250));
+    };
+    look();
+  });
+}
+// A log-out that the app could not carry out, because it could not load: the shell forgets everything itself.
+function forgetIfLoggedOut() {
+  if (!inbound.some((m) => m.type === 'logout')) return;
+  const own = parse(read(local, prefix + 'session'));
+  if (own && own.revoke) {
+    const keepHandle = () => write(local, prefix + 'revoke.0', own.revoke);
+    api('/api/revoke', '', {method: 'POST', body: JSON.stringify({handle: own.revoke}), keepalive: true}).then((r) => { if (!r.ok) keepHandle(); }, keepHandle);
+  }
+  for (const where of [local, session]) {
+    try { for (const k of Object.keys(where)) if (k.startsWith(prefix) && !k.startsWith(prefix + 'revoke.')) where.removeItem(k); } catch {}
+  }
+  post({type: 'chatted', active: false});
+}
+function reload() {
+  const key = prefix + 'reloaded', last = Number(read(session, key)) || 0;
+  if (now() - last < 60000) return false;
+  write(session, key, String(now()));
+  if (memory.has(key)) return false; // nothing remembers: it could go on for ever
+  keeps = true;
+  saveTyped();
+  location.reload();
+  return true;
+}
+
+// ---- other tabs: a log-out takes the words along
+function heard(signal) {
+  if (!signal || signal.out !== true) return;
+  wipe();
+  lightCredential = '';
+  if (onWipe) onWipe();
+}
+try {
+  new BroadcastChannel('anteroom.' + config.surface).addEventListener('message', (e) => heard(typeof e.data === 'string' ? parse(e.data) : e.data));
+} catch {}
+window.addEventListener('storage', (e) => {
+  if (e.newValue && (e.key === prefix + 'auth' || e.key === prefix + 'relay')) heard(parse(e.newValue));
+});
+window.addEventListener('online', () => { if (!goRuns && !loading && opened) { status(''); attempt++; start(); } });
+
+// ---- the installed inbox
+let prompt = null, onInstall = null;
+const installChanged = () => {
+  if (onInstall) onInstall();
+  if (window.goappOnAppInstallChange) goappOnAppInstallChange(); else window.goappAppInstallChangedBeforeWasmLoaded = true;
+};
+if (!widget) {
+  window.addEventListener('beforeinstallprompt', (e) => { e.preventDefault(); prompt = e; installChanged(); });
+  window.addEventListener('appinstalled', () => { prompt = null; installChanged(); });
+  if ('serviceWorker' in navigator) {
+    window.addEventListener('load', () => navigator.serviceWorker.register(policy.createScriptURL('/inbox/sw.js'), {scope: '/inbox/'}).catch(() => {}));
+  }
+}
+function install() { if (prompt) { prompt.prompt(); prompt = null; installChanged(); } }
+function badge(n) {
+  const call = n ? navigator.setAppBadge : navigator.clearAppBadge;
+  if (call) call.call(navigator, n || undefined).catch(() => {});
+}
+
+// ---- what go-app asks for
+const env = {GOAPP_INTERNAL_URLS: '[]', GOAPP_VERSION: config.version};
+window.goappGetenv = (k) => env[k] || '';
+window.goappTryUpdate = () => {};
+window.goappIsAppInstallable = () => !!prompt;
+window.goappIsAppleBrowser = () => false;
+window.goappShowInstallPrompt = install;
+
+// ---- the hand-over
+window.anteroomBoot = Object.freeze({
+  config, host,
+  text: () => field.value,
+  setText, focus, send, post, status, wipe, reload, install, badge,
+  clear: () => setText(''),
+  canInstall: () => !!prompt,
+  onInstall: (fn) => { onInstall = fn; },
+  composer(o) {
+    if ('visible' in o) body.classList.toggle('has-composer', !!o.visible);
+    if ('placeholder' in o) field.placeholder = o.placeholder;
+    if ('disabled' in o) { disabled = !!o.disabled; field.disabled = disabled; }
+    fit();
+  },
+  take() {
+    taken = mine();
+    return {text: field.value, queued: taken.map(({id, text, vendor, at}) => ({id, text, vendor, at}))};
+  },
+  adopted() {
+    const ids = new Set(taken.map((q) => q.id));
+    keep(queued().filter((q) => !ids.has(q.id)));
+    taken = [];
+  },
+  onSend: (fn) => { onSend = fn; },
+  onInput: (fn) => { onInput = fn; },
+  onDebug: (fn) => { onDebug = fn; },
+  onWipe: (fn) => { onWipe = fn; },
+  keepTyped(yes) {
+    keeps = yes;
+    if (yes) saveTyped(); else write(session, typedKey, null);
+  },
+  onHost(fn) {
+    onHost = fn;
+    const before = inbound;
+    inbound = [];
+    before.forEach((m) => fn(m));
+  },
+  live() {
+    if (isLive) return;
+    isLive = true;
+    body.classList.add('is-live');
+    status('');
+    post({type: 'ready'});
+  },
+  screen(name) {
+    body.classList.remove('screen-rooms', 'screen-room', 'screen-about');
+    body.classList.add('screen-' + name);
+  },
+  online: () => navigator.onLine,
+});
+
+// ---- go
+const before = read(session, typedKey);
+if (!field.value && before) field.value = before;
+fit();
+saveTyped();
+showQueued();
+if (embedded && host.origin) {
+  post({type: 'hello'});
+} else if (embedded) {
+  status(texts.refused, texts.newTab, () => window.open('/chat', '_blank', 'noopener'));
+} else {
+  if (widget) body.classList.add('is-page'); else hurry = true;
+  open();
+}
+})();
