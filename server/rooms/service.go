@@ -105,6 +105,16 @@ func (s *Service) Sweep(ctx context.Context) {
 	s.decisions.flush(now, false)
 }
 
+// Resolve turns a credential into a principal, for those who have no
+// transaction of their own. "" is nobody. Errors: unauthenticated, session_expired.
+func (s *Service) Resolve(ctx context.Context, credential string) (p chat.Principal, err error) {
+	err = s.view(ctx, func(r storage.Reader) (err error) {
+		p, err = s.auth.Resolve(r, credential)
+		return err
+	})
+	return p, err
+}
+
 func (s *Service) now() int64 { return s.cfg.Now().UnixMilli() }
 
 // view and update run a transaction and give its errors codes.

@@ -23,8 +23,8 @@ type Frame struct {
 }
 
 // Sink is where a watch delivers to: one connection's bounded queue. Its methods
-// are called under locks, from several goroutines; they must not block and must
-// not call back into the watch, except that End may lead to Close.
+// are called under locks, from several goroutines; they must not block, and must
+// call back into the watch only to Close it after End.
 type Sink interface {
 	// Deliver queues a frame.
 	Deliver(Frame)
@@ -126,15 +126,15 @@ func (w *Watch) over(now int64) bool {
 	return ends != 0 && now >= ends
 }
 
-// Join subscribes to a room and calls answer with its state, before anything
-// that happened after that state is delivered. answer is called at most once,
-// under a lock: it must do no more than queue. Joining a room again starts
-// anew. Errors: unauthenticated, session_expired, access_denied, conflict (too
-// many rooms joined); then the room is not joined.
-func (w *Watch) Join(ctx context.Context, q protocol.Join, answer func(protocol.Joined)) error {
+// Join subscribes to a room and returns its state. Events after that state may
+// be delivered before Join returns: the sink holds them back until it has queued
+// the answer. Joining a room again starts anew. Errors: unauthenticated,
+// session_expired, access_denied, conflict (too many rooms joined); then the
+// room is not joined.
+func (w *Watch) Join(ctx context.Context, q protocol.Join) (protocol.Joined, error) {
 	j, err := w.begin(q.Room)
 	if err != nil {
-		return err
+		return protocol.Joined{}, err
 	}
 	var (
 		out  protocol.Joined
@@ -148,28 +148,26 @@ func (w *Watch) Join(ctx context.Context, q protocol.Join, answer func(protocol.
 	})
 	if err != nil {
 		w.drop(j)
-		return err
+		return protocol.Joined{}, err
 	}
 	j.r.mu.Lock()
 	if j.state == over { // lost while the transaction ran
 		j.r.mu.Unlock()
-		return w.lost()
+		return protocol.Joined{}, w.lost()
 	}
 	j.state, j.last = live, head
-	others := slices.ContainsFunc(j.r.joins, func(o *join) bool { return o != j && o.state == live })
-	if !others {
-		j.r.last = max(j.r.last, head)
+	if !slices.ContainsFunc(j.r.joins, func(o *join) bool { return o != j && o.state == live }) {
+		j.r.last = max(j.r.last, head) // there is nobody else whom older frames could concern
 	}
 	late := head < j.r.last
 	if late {
 		j.catching, j.behind = true, j.r.last
 	}
-	answer(out)
 	j.r.mu.Unlock()
 	if late {
 		w.s.hub.worker.catchUp(j)
 	}
-	return nil
+	return out, nil
 }
 
 // lost is what a Join gets whose right went while it ran.
@@ -322,9 +320,9 @@ func (w *Watch) Typing(ctx context.Context, q protocol.Typing) error {
 
 // Heads gives the heads of the joined rooms for a beat, in the order they were
 // joined. It decides again about the session and every room, and delivers what
-// a lost hint left behind first. After an error the watch has ended or will be
-// asked again at the next beat.
-func (w *Watch) Heads(ctx context.Context) ([]protocol.Head, error) {
+// a lost hint left behind first. Where storage fails it gives none: the next
+// beat asks again.
+func (w *Watch) Heads(ctx context.Context) []protocol.Head {
 	type place struct {
 		j    *join
 		head int64
@@ -363,7 +361,10 @@ func (w *Watch) Heads(ctx context.Context) ([]protocol.Head, error) {
 		w.s.recheck(ctx, w)
 	}
 	if err != nil {
-		return nil, err
+		if !again {
+			w.s.log.Warn("heads not read", slog.Any("err", err))
+		}
+		return nil
 	}
 	heads := make([]protocol.Head, 0, len(places))
 	for _, p := range places {
@@ -382,8 +383,12 @@ func (w *Watch) Heads(ctx context.Context) ([]protocol.Head, error) {
 		}
 		p.j.r.mu.Unlock()
 	}
-	return heads, nil
+	return heads
 }
+
+// Ends is when the session ends if nobody uses it any more, Unix milliseconds,
+// as far as the watch knows.
+func (w *Watch) Ends() int64 { return w.ends.Load() }
 
 // Close ends the watch. It does not call the sink. Closing twice does nothing.
 func (w *Watch) Close() { w.finish(errClosed) }
