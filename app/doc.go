@@ -1,0 +1,23 @@
+// Command app is the client, compiled to WebAssembly: the widget in its frame
+// and the inbox, one module for both. It wires the chat store's client to the
+// screens (package ui), to the shell that was on the page before it
+// (window.anteroomBoot, documented in package web), to the host page and, in
+// the inbox, to the browser's title, badge and notifications.
+//
+// go-app replaces the body's first element and owns nothing else. The composer
+// is the shell's; the app adopts it with text, focus and caret untouched.
+//
+// # Debugging
+//
+// window.useChatStore() gives a live, read-only object: isConnected,
+// guestSessionId, rooms, messages, typingStatuses, currentRoomId, widgetOpen,
+// and the function clearChatState(). It exists in our own documents only, never
+// on the host page.
+//
+// # Invariants
+//
+//   - One subscription to the store, one dispatch to the screen per batch.
+//   - No message text and no secret crosses to the host page.
+//   - Nothing is written to the console but debug lines.
+//   - It decides nothing: rights are the server's, state is the store's.
+package main

@@ -1,0 +1,342 @@
+package ui
+
+import (
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"anteroom/store"
+	"anteroom/store/chat"
+)
+
+// The window of the log, in events: between MinRows and MaxRows are in the
+// document, moved by StepRows at a time so that a new message draws one row.
+const (
+	MinRows  = 60
+	StepRows = 40
+	MaxRows  = MinRows + StepRows
+)
+
+const (
+	nearEdge = 500 // pixels from an end at which the window moves
+	atBottom = 40  // pixels from the bottom that still count as there
+)
+
+// MessageLog shows the room's timeline in a window of rows. It renders again
+// only when Rev, Jump or Place change, never for a keystroke.
+type MessageLog struct {
+	app.Compo
+
+	M     *Model
+	Rev   int64
+	Jump  int64
+	Place string
+
+	top    int64 // seq the window begins at; 0 while it follows the end
+	stick  bool  // the end is on screen and stays there
+	fresh  bool  // something new is below the screen
+	head   int64 // the newest seq that was drawn
+	marked int64 // the newest seq that was told to be read
+	jumped int64
+	placed string
+	shown  string
+	tick   bool // a countdown runs
+	anchor anchor
+	resize app.Func
+	watch  app.Value
+}
+
+// anchor is the row whose place on screen is kept while rows change around it.
+type anchor struct {
+	key    string
+	offset int
+}
+
+// OnInit begins at the end.
+func (l *MessageLog) OnInit() { l.stick, l.jumped, l.placed, l.shown = true, l.Jump, l.Place, l.Place }
+
+// OnMount goes to the end and watches the size: the end stays on screen when
+// the composer grows or the keyboard comes up.
+func (l *MessageLog) OnMount(ctx app.Context) {
+	if observer := app.Window().Get("ResizeObserver"); app.IsClient && observer.Truthy() {
+		l.resize = app.FuncOf(func(app.Value, []app.Value) any {
+			if el := l.element(); l.stick && el != nil {
+				el.Set("scrollTop", el.Get("scrollHeight").Int())
+			}
+			return nil
+		})
+		l.watch = observer.New(l.resize)
+		l.watch.Call("observe", l.JSValue().Call("querySelector", ".log"))
+	}
+	ctx.Defer(l.settle)
+}
+
+// OnDismount lets the observer go.
+func (l *MessageLog) OnDismount() {
+	if l.watch != nil {
+		l.watch.Call("disconnect")
+		l.resize.Release()
+		l.watch, l.resize = nil, nil
+	}
+}
+
+// OnUpdate runs before a changed log is drawn.
+func (l *MessageLog) OnUpdate(ctx app.Context) {
+	if l.Place != l.placed || l.Jump != l.jumped {
+		l.placed, l.jumped = l.Place, l.Jump
+		l.top, l.stick, l.fresh = 0, true, false
+	}
+	if l.Place != l.shown {
+		l.shown, l.marked, l.head = l.Place, 0, 0
+	}
+	if rv := l.M.view.Room; rv != nil && !l.stick && rv.Timeline.Head > l.head && l.head > 0 {
+		l.fresh = l.fresh || l.news(rv)
+	}
+	l.keep()
+	ctx.Defer(l.settle)
+}
+
+// news tells whether somebody else's message came after what was drawn.
+func (l *MessageLog) news(rv *store.RoomView) bool {
+	events := rv.Timeline.Events
+	for i := len(events) - 1; i >= 0 && events[i].Seq > l.head; i-- {
+		if events[i].Kind == chat.MessagePosted && !l.M.view.Mine(rv.Timeline.Room, events[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// window is the run of events to draw.
+func (l *MessageLog) window(events []chat.Event) (lo, hi int) {
+	n := len(events)
+	if n == 0 {
+		return 0, 0
+	}
+	first := events[0].Seq
+	if l.top == 0 {
+		start := (events[n-1].Seq - MinRows) / StepRows * StepRows
+		return int(max(0, start-first)), n
+	}
+	lo = int(min(max(0, l.top-first), int64(max(0, n-MinRows))))
+	return lo, min(n, lo+MaxRows)
+}
+
+// Render draws the window.
+func (l *MessageLog) Render() app.UI {
+	m := l.M
+	rv := m.view.Room
+	if rv == nil {
+		return app.Div().Class("logbox")
+	}
+	lo, hi := l.window(rv.Timeline.Events)
+	if hi == len(rv.Timeline.Events) {
+		l.head = rv.Timeline.Head
+	}
+	rows := m.entries(lo, hi)
+	body := make([]app.UI, 0, len(rows)+2)
+	// The first child never goes away, so that rows keep their positions.
+	older := ""
+	if rv.LoadingHistory {
+		older = m.T.LoadingOlder
+	} else if !rv.Loaded && m.view.CurrentRoom != "" && rv.Error == nil {
+		older = m.T.Loading
+	} else if len(rows) == 0 && rv.Error == nil {
+		older = m.T.RoomEmpty
+	}
+	body = append(body, app.P().Class("older").Text(older))
+	said := ""
+	for _, e := range rows {
+		body = append(body, &Row{M: m, E: e})
+		if e.Text != "" && !e.Mine {
+			said = e.Who + e.Text
+		}
+	}
+	if hi < len(rv.Timeline.Events) || !l.stick {
+		said = ""
+	}
+	// Typing comes after the rows: everything behind a new row shifts by one.
+	typing := typists(m)
+	return app.Div().Class("logbox").Body(
+		app.Div().Class(logClass(m)).ID("log").Role("log").Aria("label", m.T.Messages).Aria("live", "off").
+			TabIndex(0).OnScroll(l.onScroll).Body(
+			app.Div().Class("rows").Body(body...),
+			app.Div().Class("typing-line").Body(
+				app.If(typing != "", func() app.UI {
+					return app.Div().Class("typing").Body(
+						app.I(), app.I(), app.I(), app.Span().Class("sr").Text(typing))
+				}),
+			),
+		),
+		// The window moves rows about; only what is new is read out.
+		app.Div().Class("sr").Aria("live", "polite").Text(said),
+		app.If(l.fresh, func() app.UI {
+			return app.Button().Type("button").Class("pill").OnClick(l.onPill).Text(m.T.NewMessages)
+		}),
+	)
+}
+
+func logClass(m *Model) string {
+	if m.view.Surface == chat.SurfaceInbox {
+		return "log wide"
+	}
+	return "log"
+}
+
+// typists says who types, "" for nobody.
+func typists(m *Model) string {
+	out := ""
+	for _, t := range m.view.Room.Typing {
+		if t.Who == m.view.Principal.Identity() {
+			continue
+		}
+		if out != "" {
+			out += ", "
+		}
+		out += m.T.Types(t.Name)
+	}
+	return out
+}
+
+func (l *MessageLog) onPill(ctx app.Context, _ app.Event) {
+	l.top, l.stick, l.fresh = 0, true, false
+	ctx.Defer(l.settle)
+}
+
+// onScroll moves the window when an end comes near. Most scroll events change
+// nothing and render nothing.
+func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
+	el, rv := l.element(), l.M.view.Room
+	if el == nil || rv == nil {
+		ctx.PreventUpdate()
+		return
+	}
+	events := rv.Timeline.Events
+	lo, hi := l.window(events)
+	above := el.Get("scrollTop").Int()
+	below := el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int()
+	stick := below <= atBottom && hi == len(events)
+	switch {
+	case stick && !l.stick:
+		l.stick, l.top = true, 0
+		if l.fresh {
+			l.fresh = false
+		}
+		ctx.Defer(l.settle)
+		return
+	case above < nearEdge && lo > 0:
+		l.keep()
+		l.stick, l.top = false, events[max(0, lo-StepRows)].Seq
+		ctx.Defer(l.settle)
+		return
+	case below < nearEdge && hi < len(events):
+		l.keep()
+		l.top = events[min(len(events)-1, lo+StepRows)].Seq
+		ctx.Defer(l.settle)
+		return
+	}
+	if !stick && l.stick && len(events) > 0 {
+		// The visitor left the end: the window no longer follows it.
+		l.top = events[lo].Seq
+	}
+	l.stick = stick
+	if above < nearEdge && lo == 0 {
+		l.older(rv)
+	}
+	ctx.PreventUpdate()
+}
+
+func (l *MessageLog) older(rv *store.RoomView) {
+	if rv.HistoryMore && !rv.LoadingHistory && rv.Loaded {
+		l.M.Do(store.LoadHistory{Room: l.M.view.CurrentRoom})
+	}
+}
+
+// element is the scrolling element, nil where there is none (yet).
+func (l *MessageLog) element() app.Value {
+	if !app.IsClient || !l.Mounted() {
+		return nil
+	}
+	el := l.JSValue().Call("querySelector", ".log")
+	if !el.Truthy() {
+		return nil
+	}
+	return el
+}
+
+// keep notes which row is at the top of the screen.
+func (l *MessageLog) keep() {
+	l.anchor = anchor{}
+	el := l.element()
+	if el == nil || l.stick {
+		return
+	}
+	rows := el.Get("firstElementChild").Get("children")
+	top := el.Get("scrollTop").Int()
+	lo, hi := 1, rows.Get("length").Int() // child 0 is the line above the rows
+	for lo < hi {
+		mid := (lo + hi) / 2
+		row := rows.Index(mid)
+		if row.Get("offsetTop").Int()+row.Get("offsetHeight").Int() <= top {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if row := rows.Index(lo); row.Truthy() {
+		l.anchor = anchor{row.Get("id").String(), row.Get("offsetTop").Int() - top}
+	}
+}
+
+// settle runs after the rows were drawn: it keeps what was on screen there,
+// marks as read what is on screen, and asks for more where there is room.
+func (l *MessageLog) settle(ctx app.Context) {
+	rv := l.M.view.Room
+	if rv == nil {
+		return
+	}
+	l.countdown(ctx, rv)
+	if el := l.element(); el != nil {
+		if l.stick {
+			el.Set("scrollTop", el.Get("scrollHeight").Int())
+		} else if l.anchor.key != "" {
+			if row := app.Window().GetElementByID(l.anchor.key); row.Truthy() {
+				el.Set("scrollTop", row.Get("offsetTop").Int()-l.anchor.offset)
+			}
+		}
+		if rv.HistoryMore && el.Get("scrollTop").Int() < nearEdge {
+			if lo, _ := l.window(rv.Timeline.Events); lo == 0 {
+				l.older(rv)
+			}
+		}
+	}
+	l.markRead(rv)
+}
+
+// markRead tells the store what has been on screen.
+func (l *MessageLog) markRead(rv *store.RoomView) {
+	v := l.M.view
+	if !l.stick || !l.M.Device.Visible || v.CurrentRoom == "" || !rv.Loaded || v.Surface == chat.SurfaceWidget && !v.WidgetOpen {
+		return
+	}
+	if head := rv.Timeline.Head; head > l.marked && (head > rv.Summary.ReadSeq || rv.Summary.Unread > 0) {
+		l.marked = head
+		l.M.Do(store.MarkRead{Room: v.CurrentRoom, Seq: head})
+	}
+}
+
+// countdown draws the seconds until a limited message goes again.
+func (l *MessageLog) countdown(ctx app.Context, rv *store.RoomView) {
+	limited := false
+	for _, p := range rv.Pending {
+		limited = limited || p.State == store.Limited
+	}
+	if !limited || l.tick || !app.IsClient {
+		return
+	}
+	l.tick = true
+	ctx.After(time.Second, func(ctx app.Context) {
+		l.tick = false
+		ctx.Defer(l.settle)
+	})
+}

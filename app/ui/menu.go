@@ -1,0 +1,108 @@
+package ui
+
+import (
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"anteroom/store"
+	"anteroom/store/chat"
+)
+
+// Menu lists what one can do about oneself; nothing is shown while it is closed.
+type Menu struct {
+	app.Compo
+	M   *Model
+	Rev string
+}
+
+func (m *Model) menuRev() string {
+	rev := string(m.ask) + "/" + string(m.view.Auth) + "/" + string(m.Screen())
+	if m.menu {
+		rev += "/open"
+	}
+	if m.Device.Installable {
+		rev += "/install"
+	}
+	if m.Device.Notifications {
+		rev += "/notify"
+	}
+	if m.view.PasswordSaved {
+		rev += "/saved"
+	}
+	return rev
+}
+
+func menuButton(m *Model) app.UI {
+	if v := m.view; v.Auth != store.AuthUser && v.Auth != store.AuthGuest {
+		return app.Span()
+	}
+	return iconButton(m.T.Menu, iconMenu, "menu-button", m.onMenu).
+		Aria("expanded", m.menu).Aria("controls", "menu")
+}
+
+func (m *Model) onMenu(app.Context, app.Event) {
+	m.menu = !m.menu
+	m.ask = AskNothing
+	m.Settle()
+}
+
+// Render draws the menu or, in its place, the question that one of its entries asks.
+func (u *Menu) Render() app.UI {
+	m, v := u.M, u.M.view
+	if !m.menu {
+		return app.Div().ID("menu").Class("none")
+	}
+	if m.ask == AskEnd {
+		return app.Div().ID("menu").Class("sheet").Role("group").Aria("label", m.T.EndChat).Body(
+			app.P().Text(m.T.EndChatAsk),
+			app.Div().Class("buttons").Body(
+				app.Button().Type("button").Class("cta small danger").OnClick(u.onEndYes).Text(m.T.EndChatYes),
+				textButton(m.T.Cancel, u.onCancel)))
+	}
+	var body []app.UI
+	entry := func(name string, on app.EventHandler) {
+		body = append(body, app.Li().Body(app.Button().Type("button").Class("entry").
+			OnClick(on, app.EventScope(name)).Text(name)))
+	}
+	inbox := v.Surface == chat.SurfaceInbox
+	switch v.Auth {
+	case store.AuthUser:
+		if inbox && m.Device.Installable {
+			entry(m.T.Install, u.onInstall)
+		}
+		if inbox && m.Device.Notifications {
+			entry(m.T.Notifications, u.onNotifications)
+		}
+		if inbox {
+			entry(m.T.ChangePassword, u.onPassword)
+		}
+		if m.Screen() != ScreenRooms || inbox {
+			entry(m.T.LogOut, u.onLogOut) // the rooms screen of the widget has it below
+		}
+		entry(m.T.LogOutAll, u.onLogOutAll)
+	case store.AuthGuest:
+		if m.Screen() != ScreenRooms && !m.Device.HostLogin {
+			entry(m.T.LogIn, u.onLogIn)
+		}
+		entry(m.T.EndChat, u.onEnd)
+	}
+	return app.Div().ID("menu").Class("sheet").Body(app.Ul().Role("list").Class("menu").Body(body...))
+}
+
+func (u *Menu) onInstall(app.Context, app.Event) { u.M.menu = false; u.M.shell.Install() }
+func (u *Menu) onNotifications(app.Context, app.Event) {
+	u.M.menu = false
+	u.M.shell.AskNotifications()
+}
+func (u *Menu) onPassword(app.Context, app.Event) { u.M.menu, u.M.password = false, true }
+func (u *Menu) onLogIn(app.Context, app.Event)    { u.M.menu, u.M.logIn = false, true; u.M.Settle() }
+func (u *Menu) onLogOut(app.Context, app.Event)   { u.M.menu = false; u.M.Do(store.LogOut{}) }
+func (u *Menu) onLogOutAll(app.Context, app.Event) {
+	u.M.menu = false
+	u.M.Do(store.LogOut{Everywhere: true})
+}
+func (u *Menu) onEnd(app.Context, app.Event)    { u.M.ask = AskEnd }
+func (u *Menu) onCancel(app.Context, app.Event) { u.M.ask, u.M.menu = AskNothing, false }
+func (u *Menu) onEndYes(app.Context, app.Event) {
+	u.M.ask, u.M.menu = AskNothing, false
+	u.M.Do(store.EndChat{})
+}

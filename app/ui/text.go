@@ -1,0 +1,230 @@
+package ui
+
+import (
+	"fmt"
+
+	"anteroom/store/chat"
+)
+
+// Text holds every word on screen. Another language is another value of it.
+type Text struct {
+	// Frame.
+	Close, Back, Menu, Dismiss string
+	Connecting, Reconnecting   string
+	Offline, Outdated, Memory  string
+	Unavailable                string
+
+	// Rooms and vendors.
+	Morning, Afternoon, Evening string
+	Ask                         string
+	Rooms, Vendors, NewChat     string
+	PickVendor                  string
+	NoRooms, NoVendors          string
+	NoRoomsFound, Loading       string
+	You                         func(text string) string
+	PreviewClosed, PreviewEmpty string
+	PreviewTyping               string
+	More                        string
+	UnreadCount                 func(n int) string
+
+	// Who.
+	AsGuest, KeepChat            string
+	AsUser                       func(name string) string
+	LogIn, LogOut, LogOutAll     string
+	EndChat, EndChatAsk          string
+	EndChatYes, Cancel           string
+	Username, Password, Continue string
+	LoggingIn, LogInTitle        string
+	LogInFailed                  string
+	Expired, ExpiredHint         string
+	AsFreshGuest                 string
+
+	// The room.
+	Messages                         string
+	WriteTo                          func(name string) string
+	Write                            string
+	Today, Yesterday                 string
+	Sending, Sent, Waiting, Read     string
+	NotSent, Retry, Discard          string
+	RetryIn                          func(seconds int64) string
+	RoomClosed, RoomEmpty            string
+	ClosedPlaceholder                string
+	LinkedYou, LinkedOther           func(name string) string
+	Joined, Left                     func(name string) string
+	ClosedLine, BlockedLine          string
+	AdminViewed                      func(name string) string
+	Types                            func(name string) string
+	NewMessages, LoadingOlder        string
+	SaidYou, Said                    func(name string) string
+	RoomLost, RoomFailed, TooManyNow string
+
+	// The inbox.
+	Inbox, Search, About              string
+	FilterOpen, FilterUnread          string
+	FilterClosed, FilterAll, Filter   string
+	OpenChip, ClosedChip              string
+	Customer, Participants, StartedAs string
+	StartedOn                         func(guest, page string) string
+	Opened, Vendor, Guest, Staff      string
+	CameAsGuest                       func(time string) string
+	CloseRoom, CloseRoomAsk           string
+	BlockGuest, BlockGuestAsk         string
+	ChangePassword, OldPassword       string
+	NewPassword, SavePassword         string
+	PasswordSaved                     string
+	Oversight                         string
+	AdminRole                         string
+	Install, Notifications            string
+	NotificationFrom                  func(name string) string
+	PickRoom                          string
+	UpdateReady, Reload               string
+
+	// Dates: 3 Nov, Tuesday 3 November.
+	Weekdays, ShortWeekdays [7]string
+	Months, ShortMonths     [12]string
+	LongDate                func(weekday, month string, day, year int) string
+	ShortDate               func(month string, day, year int) string
+
+	// Error says what a code means to people.
+	Error func(*chat.Error) string
+}
+
+// English is the first language.
+var English = Text{
+	Close: "Close chat", Back: "Back", Menu: "Menu", Dismiss: "Dismiss",
+	Connecting: "Connecting…", Reconnecting: "Reconnecting…",
+	Offline:     "Offline. Your messages will be sent when you are back.",
+	Outdated:    "This page is out of date. It reloads itself; your text is kept.",
+	Memory:      "This browser keeps nothing: the chat lives until you close this tab.",
+	Unavailable: "The chat can’t be reached just now.",
+
+	Morning: "Good morning.", Afternoon: "Good afternoon.", Evening: "Good evening.",
+	Ask:   "Who would you like to ask?",
+	Rooms: "Rooms", Vendors: "Vendors", NewChat: "New chat",
+	PickVendor: "Who would you like to ask?",
+	NoRooms:    "No chats yet.", NoVendors: "There is nobody to write to yet.",
+	NoRoomsFound: "No rooms here.", Loading: "Loading…",
+	You:           func(text string) string { return "You: " + text },
+	PreviewClosed: "This room was closed.", PreviewEmpty: "No messages yet.",
+	PreviewTyping: "typing…",
+	More:          "Show more",
+	UnreadCount: func(n int) string {
+		if n == 1 {
+			return "1 unread message"
+		}
+		return fmt.Sprintf("%d unread messages", n)
+	},
+
+	AsGuest: "Chatting as a guest.", KeepChat: "to keep this chat.",
+	AsUser: func(name string) string { return "Logged in as " + name + "." },
+	LogIn:  "Log in", LogOut: "Log out", LogOutAll: "Log out everywhere",
+	EndChat:    "End chat and forget me",
+	EndChatAsk: "This ends your guest chat on this device. You won’t be able to read it again.",
+	EndChatYes: "Yes, forget me", Cancel: "Cancel",
+	Username: "Username", Password: "Password", Continue: "Continue",
+	LoggingIn: "Logging in…", LogInTitle: "Log in",
+	LogInFailed: "Username or password is wrong.",
+	Expired:     "Your session has ended.", ExpiredHint: "Log in again to see your chats. What you wrote is kept.",
+	AsFreshGuest: "Go on as a guest",
+
+	Messages: "Messages",
+	WriteTo:  func(name string) string { return "Write to " + name },
+	Write:    "Write a message",
+	Today:    "Today", Yesterday: "Yesterday",
+	Sending: "Sending", Sent: "Sent", Waiting: "Waiting to send", Read: "Read",
+	NotSent: "Not sent.", Retry: "Retry", Discard: "Discard",
+	RetryIn:    func(s int64) string { return fmt.Sprintf("Sending again in %d s", s) },
+	RoomClosed: "This room is closed.", RoomEmpty: "Write the first message.",
+	ClosedPlaceholder: "This room is closed",
+	LinkedYou:         func(name string) string { return "You are logged in as " + name + ". This chat came along." },
+	LinkedOther:       func(name string) string { return name + " logged in; this chat came along." },
+	Joined:            func(name string) string { return name + " joined." },
+	Left:              func(name string) string { return name + " left." },
+	ClosedLine:        "This room was closed.", BlockedLine: "The guest was blocked and this room was closed.",
+	AdminViewed: func(name string) string { return name + " (admin) viewed this room" },
+	Types:       func(name string) string { return name + " is typing" },
+	NewMessages: "New messages", LoadingOlder: "Loading older messages…",
+	SaidYou:    func(string) string { return "You: " },
+	Said:       func(name string) string { return name + ": " },
+	RoomLost:   "This room is no longer available to you.",
+	RoomFailed: "This room could not be opened.", TooManyNow: "That was a lot at once. Please wait a moment.",
+
+	Inbox: "Inbox", Search: "Search rooms", About: "About",
+	FilterOpen: "Open", FilterUnread: "Unread", FilterClosed: "Closed", FilterAll: "All", Filter: "Filter",
+	OpenChip: "Open", ClosedChip: "Closed",
+	Customer: "Customer", Participants: "Participants", StartedAs: "Started as",
+	StartedOn: func(guest, page string) string {
+		if page == "" {
+			return guest
+		}
+		if guest == "" {
+			return page
+		}
+		return guest + " on " + page
+	},
+	Opened: "Opened", Vendor: "Vendor", Guest: "Guest", Staff: "staff",
+	CameAsGuest: func(time string) string { return "Came in as a guest, logged in " + time },
+	CloseRoom:   "Close room", CloseRoomAsk: "Nobody will be able to write here afterwards.",
+	BlockGuest: "Block guest", BlockGuestAsk: "This closes the room, and the guest can’t write to you again.",
+	ChangePassword: "Change password", OldPassword: "Current password",
+	NewPassword: "New password", SavePassword: "Save password",
+	PasswordSaved: "Your password was changed. Other sessions were ended.",
+	Oversight:     "You see this room as an admin. Its participants see that you looked.",
+	AdminRole:     "Admin",
+	Install:       "Install app", Notifications: "Turn on notifications",
+	NotificationFrom: func(name string) string { return "New message from " + name },
+	PickRoom:         "Pick a room to read it.",
+	UpdateReady:      "A newer version is ready.", Reload: "Reload",
+
+	Weekdays:      [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+	ShortWeekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+	Months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September",
+		"October", "November", "December"},
+	ShortMonths: [12]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},
+	LongDate: func(weekday, month string, day, year int) string {
+		if year == 0 {
+			return fmt.Sprintf("%s, %d %s", weekday, day, month)
+		}
+		return fmt.Sprintf("%d %s %d", day, month, year)
+	},
+	ShortDate: func(month string, day, year int) string {
+		if year == 0 {
+			return fmt.Sprintf("%d %s", day, month)
+		}
+		return fmt.Sprintf("%d %s %d", day, month, year)
+	},
+	Error: englishError,
+}
+
+func englishError(e *chat.Error) string {
+	if e == nil {
+		return ""
+	}
+	switch e.Code {
+	case chat.CodeUnauthenticated:
+		return "Username or password is wrong."
+	case chat.CodeSessionExpired:
+		return "Your session has ended."
+	case chat.CodeAccessDenied:
+		return "This room is no longer available to you."
+	case chat.CodeRoomClosed:
+		return "This room is closed."
+	case chat.CodeTooLarge:
+		return fmt.Sprintf("A message may have at most %d characters.", chat.MaxText)
+	case chat.CodeRateLimited:
+		return "That was a lot at once. Please wait a moment."
+	case chat.CodeStorageFull, chat.CodeUnavailable, chat.CodeShutdown, chat.CodeSlowConsumer, chat.CodeResyncRequired:
+		return "The chat can’t be reached just now."
+	case chat.CodeUnsupportedVersion:
+		return "This page is out of date."
+	case chat.CodeInternal:
+		if e.RequestID != "" {
+			return "Something went wrong on the server (" + e.RequestID + ")."
+		}
+		return "Something went wrong on the server."
+	}
+	if e.Message != "" {
+		return e.Message
+	}
+	return "That did not work."
+}
