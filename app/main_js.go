@@ -1,0 +1,111 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"context"
+	"syscall/js"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"anteroom/app/ui"
+	"anteroom/store"
+	"anteroom/store/chat"
+	"anteroom/store/client"
+)
+
+func main() {
+	s := newShell()
+	surface := s.surface()
+	c := client.New(client.Config{
+		URL:     js.Global().Get("location").Get("origin").String(),
+		Surface: surface,
+		Page:    s.hostString("page"),
+		Log:     debug,
+		Notify:  s.later,
+	}, client.Page(surface))
+	s.do = c.Do
+	exposeStore(c.Do, c.View)
+
+	first := make(chan struct{})
+	started := false
+	c.Subscribe(func(*store.View) {
+		if !started {
+			started = true
+			close(first)
+		}
+		if s.dispatch != nil {
+			s.dispatch(s.m.Update)
+		}
+	})
+	go c.Run(context.Background()) // owned by the page: it ends with the document
+	<-first
+
+	s.m = ui.NewModel(c, s, &ui.English, ui.Clock{Now: now, Offset: offset})
+	s.device()
+	app.Route(js.Global().Get("location").Get("pathname").String(), func() app.Composer {
+		if surface == chat.SurfaceInbox {
+			return &ui.Inbox{M: s.m, Ready: s.ready}
+		}
+		return &ui.Widget{M: s.m, Ready: s.ready}
+	})
+	app.RunWhenOnBrowser()
+}
+
+// ready runs on the UI goroutine when the first screen stands.
+func (s *shell) ready(dispatch func(func())) {
+	s.dispatch = dispatch
+	s.m.Update()
+	if !s.embedded() {
+		s.do(store.OpenWidget{}) // a page of its own is always open
+	}
+	s.adopt()
+	s.watchKeys()
+	s.watchDevice()
+	for _, n := range s.early {
+		s.notify(n)
+	}
+	s.early = nil
+	s.boot.Call("live")
+	s.boot.Call("onHost", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		s.run(func() { s.fromHost(args[0]) })
+		return nil
+	}))
+}
+
+// later takes the store's notifications; those that come before the screen
+// stands wait for it.
+func (s *shell) later(n store.Notification) {
+	if s.dispatch == nil {
+		s.early = append(s.early, n)
+		return
+	}
+	s.notify(n)
+}
+
+// debug writes one debug line: the store has nothing louder to say.
+func debug(message string, args ...any) {
+	line := []any{"anteroom: " + message}
+	for _, a := range args {
+		switch a := a.(type) {
+		case string:
+			line = append(line, a)
+		case int:
+			line = append(line, a)
+		case int64:
+			line = append(line, a)
+		case chat.RoomID:
+			line = append(line, string(a))
+		case chat.Code:
+			line = append(line, string(a))
+		}
+	}
+	js.Global().Get("console").Call("debug", line...)
+}
+
+func now() int64 { return int64(js.Global().Get("Date").Call("now").Float()) }
+
+// offset is the browser's, which knows summer from winter; Go's own has one for all times.
+func offset(ms int64) int {
+	return -js.Global().Get("Date").New(float64(ms)).Call("getTimezoneOffset").Int()
+}
