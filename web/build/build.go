@@ -151,7 +151,8 @@ func (o options) brotli(data []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: quality, LGWin: 24})
 	_, err := w.Write(data)
-	return b.Bytes(), errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // before b is read: Close writes the rest
+	return b.Bytes(), err
 }
 
 func (o options) gzip(data []byte) ([]byte, error) {
@@ -165,7 +166,8 @@ func (o options) gzip(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	_, err = w.Write(data)
-	return b.Bytes(), errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // before b is read: Close writes the rest
+	return b.Bytes(), err
 }
 
 // hashInputs names everything the module's bytes depend on.

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+)
+
+func TestPutStoresBothCodingsWhole(t *testing.T) {
+	data := make([]byte, 300_000) // longer than any window of a lost flush
+	r := rand.New(rand.NewSource(1))
+	for i := range data {
+		data[i] = byte(r.Intn(7))
+	}
+	for _, o := range []options{{}, {fast: true}} {
+		dist := t.TempDir()
+		a, err := o.put(dist, "x", ".bin", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		br, err := os.ReadFile(filepath.Join(dist, a.Name+".br"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(brotli.NewReader(bytes.NewReader(br))); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("brotli (fast %v): %d bytes, %v; want %d", o.fast, len(got), err, len(data))
+		}
+		gz, err := os.Open(filepath.Join(dist, a.Name+".gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gz.Close()
+		z, err := gzip.NewReader(gz)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(z); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("gzip (fast %v): %d bytes, %v; want %d", o.fast, len(got), err, len(data))
+		}
+		if a.Size != int64(len(data)) || a.Brotli != int64(len(br)) {
+			t.Errorf("sizes %+v", a)
+		}
+	}
+}
+
+func TestInputsDecideWhetherToBuild(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []string{"app/main.go", "store/store.go", "web/build/build.go", "go.mod", "go.sum"} {
+		write(s, s)
+	}
+	hash := func(o options) string {
+		t.Helper()
+		o.dir = dir
+		h, err := hashInputs(o, "go1.26")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	first := hash(options{})
+	write("app/main_test.go", "a test")
+	write("store/README.md", "words")
+	if got := hash(options{}); got != first {
+		t.Error("tests and documents count as inputs")
+	}
+	if hash(options{slim: true}) == first || hash(options{noInline: true}) == first || hash(options{fast: true}) == first {
+		t.Error("an option does not count as input")
+	}
+	write("store/store.go", "changed")
+	if hash(options{}) == first {
+		t.Error("a changed source does not count as input")
+	}
+}
+
+func TestOldBuildsAreSweptAway(t *testing.T) {
+	dist := t.TempDir()
+	m := manifest{Wasm: asset{Name: "app.1.wasm"}, Exec: asset{Name: "wasm_exec.1.js"}}
+	for _, name := range []string{".gitkeep", "manifest.json", "app.0.wasm.br", "app.1.wasm.br", "app.1.wasm.gz", "wasm_exec.1.js.br", "wasm_exec.1.js.gz", ".part-1"} {
+		if err := os.WriteFile(filepath.Join(dist, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sweep(dist, m); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		if !m.files()[e.Name()] {
+			t.Errorf("%s is left", e.Name())
+		}
+	}
+	if len(left) != 6 {
+		t.Errorf("%d files are left, want 6", len(left))
+	}
+}
