@@ -2,6 +2,11 @@
 
 package demo
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Vendor is one of the market's shops.
 type Vendor struct {
 	Slug, Name, Avatar string
@@ -98,6 +103,22 @@ func init() {
 			p.Vendor = v
 		}
 	}
+}
+
+// Passwords are the lines that tell people how to log in.
+func Passwords() string {
+	var b strings.Builder
+	line := func(where string, a Account, what string) {
+		fmt.Fprintf(&b, "log in at the %-5s  %-5s %-10s  %s\n", where, a.Username, a.Password, what)
+	}
+	for _, c := range Customers {
+		line("shop", c, "customer "+c.Name)
+	}
+	for _, v := range Vendors {
+		line("inbox", v.Staff, "staff of "+v.Name)
+	}
+	line("inbox", Admin, "admin")
+	return b.String()
 }
 
 func vendorBySlug(slug string) *Vendor {

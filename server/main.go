@@ -1,0 +1,86 @@
+//go:build !js
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the linker; see the Makefile.
+var version = "dev"
+
+// usageError is a mistake of the operator's: one sentence, exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code := run(ctx, os.Args[1:], environment{os.LookupEnv, os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// environment is what the program takes from its surroundings.
+type environment struct {
+	lookup         func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+const usage = `Anteroom is a chat for websites.
+
+  anteroom serve [flags]        run the server (anteroom serve -h lists the flags)
+  anteroom user …               add, passwd, list, disable, enable, role
+  anteroom vendor …             add, member, list
+  anteroom explain …            why somebody can or can't reach a room
+  anteroom backup FILE          write a consistent copy, also while running
+  anteroom --version            print the version
+`
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, args []string, env environment) int {
+	err := command(ctx, args, env)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, new(usageError)):
+		fmt.Fprintln(env.stderr, "anteroom:", err)
+		return 2
+	default:
+		fmt.Fprintln(env.stderr, "anteroom:", err)
+		return 1
+	}
+}
+
+func command(ctx context.Context, args []string, env environment) error {
+	if len(args) == 0 {
+		fmt.Fprint(env.stderr, usage)
+		return usagef("say what to do, e.g. anteroom serve")
+	}
+	switch args[0] {
+	case "serve":
+		c, err := parseServe(args[1:], env)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, c, env)
+	case "version", "--version", "-version":
+		fmt.Fprintln(env.stdout, "anteroom", version)
+		return nil
+	case "help", "-h", "--help", "-help":
+		fmt.Fprint(env.stdout, usage)
+		return nil
+	}
+	return usagef("there is no command %q; anteroom help lists them", args[0])
+}

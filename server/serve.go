@@ -1,0 +1,201 @@
+//go:build !js
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"anteroom/server/auth"
+	"anteroom/server/broker"
+	"anteroom/server/gateway"
+	"anteroom/server/internal/demo"
+	"anteroom/server/rooms"
+	"anteroom/server/storage"
+	"anteroom/web"
+)
+
+// serve runs the server until ctx ends, then drains it.
+func serve(ctx context.Context, c config, env environment) (err error) {
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: c.logLevel}))
+
+	hosts, err := auth.ParseHosts(c.identities)
+	if err != nil {
+		return usageError{err}
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails
+	if c.demo {
+		shop, err := demo.Host(secret)
+		if err != nil {
+			return err
+		}
+		hosts = append(hosts, shop)
+	}
+
+	// Listen before anything is made: a port in use is told at once, and leaves nothing behind.
+	listener, err := listen("addr", c.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if c.publicURL == nil {
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		c.publicURL = &url.URL{Scheme: "http", Host: "localhost:" + port}
+	}
+	var shop net.Listener
+	if c.demo {
+		if shop, err = listen("demo-addr", c.demoAddr); err != nil {
+			return err
+		}
+		defer shop.Close()
+		c.embedOrigins = append(c.embedOrigins, shopURL(c, shop))
+	}
+
+	st, closeStorage, err := openStorage(c, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := closeStorage(); err == nil && cerr != nil {
+			err = fmt.Errorf("close the database: %w", cerr)
+		}
+	}()
+	hasher := auth.DefaultParams
+	if c.passwordMemory > 0 {
+		hasher.Memory = uint32(c.passwordMemory)
+	}
+	if c.demo {
+		if err := demo.Fill(ctx, st, hasher, time.Now); err != nil {
+			return err
+		}
+	}
+
+	hints := broker.NewLocal()
+	defer hints.Close()
+	authn := auth.New(st, auth.Config{Hosts: hosts, Hasher: hasher, Log: log})
+	useCases, err := rooms.New(rooms.Config{Storage: st, Broker: hints, Auth: authn, Log: log})
+	if err != nil {
+		return err
+	}
+	defer useCases.Stop()
+	authn.OnChange(useCases.Recheck)
+	limits := gateway.DefaultLimits
+	limits.Drain = c.drain
+	gate := gateway.New(gateway.Config{
+		Rooms: useCases, Auth: authn, PublicURL: c.publicURL, TrustedProxies: c.trustedProxies,
+		Limits: limits, Log: log, Version: version,
+	})
+
+	mux := http.NewServeMux()
+	for _, pattern := range []string{"/api/", "/ws", "/healthz", "/readyz"} {
+		mux.Handle(pattern, gate.Handler())
+	}
+	mux.Handle("/", web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker}))
+
+	servers := newGroup(log)
+	servers.serve("chat", listener, mux)
+	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
+	if c.demo {
+		signer := demo.Signer{Issuer: demo.Issuer, Audience: demo.Audience, Secret: secret, Now: time.Now}
+		servers.serve("shop", shop, demo.NewShop(c.publicURL, signer, time.Now).Handler())
+		fmt.Fprintf(env.stdout, "shop   %s\n\n%s", shopURL(c, shop), demo.Passwords())
+	}
+	log.Info("serving", "addr", listener.Addr().String(), "version", version)
+
+	sweeper := time.NewTicker(time.Hour)
+	defer sweeper.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			log.Info("draining")
+			return drain(c.drain, servers, gate)
+		case err := <-servers.failed:
+			return errors.Join(err, drain(c.drain, servers, gate))
+		case <-sweeper.C:
+			if err := authn.Sweep(ctx); err != nil {
+				log.Error("sweep failed", "err", err)
+			}
+		}
+	}
+}
+
+// drain stops accepting, tells sockets to come back, and waits for what is under way.
+func drain(limit time.Duration, servers *group, gate *gateway.Gateway) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	// Sockets first: they are hijacked, so the HTTP server does not know them.
+	err := gate.Drain(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // those that were slow are cut; that is what the limit is for
+	}
+	return errors.Join(err, servers.shutdown(ctx))
+}
+
+func shopURL(c config, l net.Listener) string {
+	host, _, _ := net.SplitHostPort(c.demoAddr)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // without it the sentence would name the address twice
+		}
+		return nil, usagef("can't listen on --%s %s: %v", flag, addr, err)
+	}
+	return l, nil
+}
+
+// openStorage opens the database in the data folder, which it makes if need be.
+func openStorage(c config, log *slog.Logger) (storage.Storage, func() error, error) {
+	st := storage.NewMemory()
+	return st, st.Close, nil
+}
+
+// group is the HTTP servers of the process.
+type group struct {
+	log     *slog.Logger
+	servers []*http.Server
+	failed  chan error // one slot per server
+}
+
+func newGroup(log *slog.Logger) *group { return &group{log: log, failed: make(chan error, 2)} }
+
+// serve starts a server; its goroutine ends with shutdown.
+func (g *group) serve(name string, l net.Listener, h http.Handler) {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       75 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // what clients do wrong is theirs
+	}
+	g.servers = append(g.servers, s)
+	go func() { // owned by g: shutdown ends it
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			g.failed <- fmt.Errorf("serve %s: %w", name, err)
+		}
+	}()
+}
+
+func (g *group) shutdown(ctx context.Context) error {
+	var errs []error
+	for _, s := range g.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
