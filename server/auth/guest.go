@@ -46,7 +46,7 @@ func (s *Service) MintGuest(ctx context.Context) (Guest, error) {
 		IdleMS:     s.cfg.GuestIdle.Milliseconds(),
 	}
 	if err := s.storage.Update(ctx, func(w storage.Writer) error { return w.PutGuestSession(row) }); err != nil {
-		return Guest{}, fmt.Errorf("mint guest session: %w", err)
+		return Guest{}, wrap("mint guest session", err)
 	}
 	return g, nil
 }
@@ -64,7 +64,7 @@ func (s *Service) EndGuest(ctx context.Context, credential string) error {
 		return errUnauthenticated
 	}
 	now := s.now()
-	return s.change(ctx, func(w storage.Writer, c *Change) error {
+	return wrap("end guest session", s.change(ctx, func(w storage.Writer, c *Change) error {
 		g, err := w.GuestSessionBySecret(hashOf(credential))
 		if err != nil {
 			return missing(err, errUnauthenticated)
@@ -73,7 +73,7 @@ func (s *Service) EndGuest(ctx context.Context, credential string) error {
 			return errUnauthenticated
 		}
 		return endGuest(w, g, now, c)
-	})
+	}))
 }
 
 // endGuest revokes g if it lives.

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,7 +40,7 @@ func (s *Service) LogIn(ctx context.Context, username, password string, surface 
 			return ignoreMissing(err)
 		})
 		if err != nil {
-			return Session{}, fmt.Errorf("log in: %w", err)
+			return Session{}, wrap("log in", err)
 		}
 	}
 	ok, err := s.hasher.verify(ctx, seen.PasswordHash, password)
@@ -273,14 +272,13 @@ func ParseUsername(s string) (string, error) {
 	if len(s) == 0 || len(s) > 64 {
 		return "", bad
 	}
-	s = strings.ToLower(s)
-	for i := 0; i < len(s); i++ {
+	for i := 0; i < len(s); i++ { // before the case changes: strings.ToLower makes a k of the Kelvin sign
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("._-@+", c) >= 0) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-@+", c) >= 0) {
 			return "", bad
 		}
 	}
-	return s, nil
+	return strings.ToLower(s), nil
 }
 
 // parseClient makes what a client says of itself fit for a list.
@@ -295,12 +293,4 @@ func parseClient(s string) string {
 		return string(r[:chat.MaxName])
 	}
 	return s
-}
-
-// wrap says what was being done, but leaves errors that cross the wire alone.
-func wrap(doing string, err error) error {
-	if _, ok := errors.AsType[*chat.Error](err); ok || err == nil {
-		return err
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

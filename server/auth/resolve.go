@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -161,10 +160,7 @@ func (s *Service) Touch(ctx context.Context, p chat.Principal) error {
 	if !s.dueTouch(p) {
 		return nil
 	}
-	if err := s.storage.Update(ctx, func(w storage.Writer) error { return s.TouchIn(w, p) }); err != nil {
-		return fmt.Errorf("touch session: %w", err)
-	}
-	return nil
+	return wrap("touch session", s.storage.Update(ctx, func(w storage.Writer) error { return s.TouchIn(w, p) }))
 }
 
 // TouchIn is Touch inside a transaction that writes anyway.
