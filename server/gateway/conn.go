@@ -1,0 +1,356 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/time/rate"
+	"nhooyr.io/websocket"
+
+	"anteroom/server/auth"
+	"anteroom/server/rooms"
+	"anteroom/store/chat"
+	"anteroom/store/protocol"
+)
+
+// conn is one WebSocket: a reader goroutine that takes one frame at a time, and
+// a queue whose flush writes. Fields without a lock belong to the reader.
+type conn struct {
+	queue
+	g       *Gateway
+	ws      *websocket.Conn
+	raw     *tap
+	id      string              // names the socket in logs
+	address string              // key of address limits
+	claimed chat.GuestSessionID // of the URL
+
+	principal chat.Principal
+	owner     string       // key of principal limits; "" before hello
+	watch     *rooms.Watch // nil before hello
+	frames    *rate.Limiter
+	strikes   int // frames over the limit or malformed, less one for each good one
+	typed     typed
+	slot      int // in the wheel; guarded by it
+}
+
+// typed is the last typing frame passed on.
+type typed struct {
+	protocol.Typing
+	at time.Time
+}
+
+const (
+	typingEvery = 3 * time.Second // a repeated typing frame within it changes nothing
+	maxStrikes  = 64
+)
+
+var (
+	errHello      = chat.Errorf(chat.CodeInvalid, "the first frame must be hello")
+	errLate       = chat.Errorf(chat.CodeUnavailable, "The connection was too slow")
+	errMismatch   = chat.Errorf(chat.CodeInvalid, "guest session mismatch")
+	errSurface    = chat.Errorf(chat.CodeInvalid, "This session belongs to another surface")
+	errFlood      = chat.Errorf(chat.CodeRateLimited, "Too many frames")
+	errSockets    = chat.Errorf(chat.CodeRateLimited, "Too many connections; close another one first")
+	errCredential = chat.Errorf(chat.CodeUnauthenticated, "The credential is missing")
+)
+
+// run is the reader's goroutine. The gateway starts it and waits for it.
+func (c *conn) run() {
+	defer c.g.readers.Done()
+	defer c.leave()
+	defer func() {
+		// A poisoned frame ends its own connection, never the process.
+		if v := recover(); v != nil {
+			c.g.log.Error("panic in a connection", "conn", c.id, "panic", v, "stack", string(debug.Stack()))
+			c.End(&chat.Error{Code: chat.CodeInternal, Message: "Internal error", RequestID: c.id})
+		}
+	}()
+	c.raw.SetReadDeadline(time.Now().Add(c.g.limits.Hello))
+	first := true
+	for !c.over() {
+		lines, ok := c.read(first)
+		if !ok {
+			return
+		}
+		for _, line := range lines {
+			if c.over() {
+				break
+			}
+			if first {
+				c.hello(line)
+				first = false
+				continue
+			}
+			c.take(line)
+			c.await()
+		}
+		c.flushHere()
+	}
+}
+
+// leave undoes what the socket holds, once nothing reads from it any more.
+func (c *conn) leave() {
+	c.g.wheel.remove(c)
+	if c.watch != nil {
+		c.watch.Close()
+	}
+	if !c.over() {
+		c.abort()
+	}
+	c.flushHere() // the goodbye, where nothing else writes it
+	c.wait()
+	c.ws.CloseNow()
+	c.g.forget(c)
+}
+
+// read reads one message and cuts it into frames. It returns false where the
+// socket is over, with the goodbye queued if there is one.
+func (c *conn) read(first bool) ([][]byte, bool) {
+	typ, r, err := c.ws.Reader(context.Background())
+	if err == nil && typ != websocket.MessageText {
+		c.close(websocket.StatusUnsupportedData, "text messages only")
+		return nil, false
+	}
+	var message []byte
+	if err == nil {
+		if !first {
+			c.raw.SetReadDeadline(time.Now().Add(c.g.limits.Message))
+		}
+		message, err = io.ReadAll(r)
+	}
+	if err != nil {
+		c.readFailed(err)
+		return nil, false
+	}
+	c.raw.SetReadDeadline(time.Time{})
+	if !utf8.Valid(message) {
+		c.close(websocket.StatusInvalidFramePayloadData, "not valid UTF-8")
+		return nil, false
+	}
+	lines, err := protocol.Split(message)
+	if err != nil {
+		c.malformed(err)
+		return nil, true
+	}
+	return lines, true
+}
+
+// readFailed says goodbye where the peer can still hear it.
+func (c *conn) readFailed(err error) {
+	switch {
+	case c.over(), websocket.CloseStatus(err) != -1:
+	case c.raw.flooded():
+		c.finish(errFlood)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.finish(errLate)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isNetwork(err):
+	default:
+		// The peer broke the WebSocket protocol. The library has said why in most
+		// cases; where it has not, this does.
+		c.close(websocket.StatusProtocolError, "")
+	}
+}
+
+func isNetwork(err error) bool {
+	_, ok := errors.AsType[net.Error](err)
+	return ok
+}
+
+// close ends the socket with a code of the WebSocket protocol itself.
+func (c *conn) close(code websocket.StatusCode, reason string) {
+	c.abort()
+	c.wait()
+	c.ws.Close(code, reason)
+}
+
+// hello takes the first frame: it decides who is calling.
+func (c *conn) hello(line []byte) {
+	f, err := protocol.DecodeClientFrame(line)
+	if err != nil {
+		c.refuse(err, 0)
+		return
+	}
+	if f.Hello == nil {
+		c.refuse(errHello, f.ID)
+		return
+	}
+	ctx, cancel := c.g.deadline()
+	defer cancel()
+	if err := c.greet(ctx, f.ID, f.Hello); err != nil {
+		c.refuse(err, f.ID)
+	}
+}
+
+func (c *conn) greet(ctx context.Context, re int64, h *protocol.Hello) error {
+	if h.Version < protocol.MinVersion || h.Version > protocol.Version {
+		return chat.Errorf(chat.CodeUnsupportedVersion, "This server speaks versions %d to %d", protocol.MinVersion, protocol.Version)
+	}
+	if err := agree(h.Credential, c.claimed, h.GuestSession); err != nil {
+		return err
+	}
+	if h.Credential == "" {
+		return errCredential
+	}
+	p, err := c.g.rooms.Resolve(ctx, h.Credential)
+	if err != nil {
+		return err
+	}
+	if p.Surface != h.Surface {
+		return errSurface
+	}
+	if err := c.g.claim(c, p); err != nil {
+		return err
+	}
+	c.principal = p
+	// Frames of the list may come as soon as the watch is there; they wait behind the welcome.
+	if !c.ask(asked{}) {
+		return nil
+	}
+	c.watch, err = c.g.rooms.Watch(ctx, p, c)
+	if err != nil {
+		c.answer(item{}, nil)
+		return err
+	}
+	c.reply(re, protocol.ServerFrame{Welcome: &protocol.Welcome{
+		Version: h.Version, Principal: p, BeatMS: c.g.limits.Beat.Milliseconds(), Expires: c.watch.Ends(),
+	}})
+	c.g.wheel.add(c)
+	if c.g.draining() {
+		c.finish(c.g.farewell())
+	}
+	return nil
+}
+
+// agree refuses a request whose statements about its guest session differ.
+func agree(credential string, claims ...chat.GuestSessionID) error {
+	for _, claim := range claims {
+		if claim != "" && claim != auth.GuestOf(credential) {
+			return errMismatch
+		}
+	}
+	return nil
+}
+
+// refuse answers the first frame with an error and ends the socket with its code.
+func (c *conn) refuse(err error, re int64) {
+	if e, ok := errors.AsType[*protocol.FrameError](err); ok {
+		re = e.Re
+	}
+	e := c.g.translate(context.Background(), err, c.id)
+	c.mu.Lock()
+	c.add(item{re: re, bytes: encodeError(re, "", e)})
+	c.stop(e, false)
+	c.mu.Unlock()
+}
+
+// malformed answers a frame that could not be decoded.
+func (c *conn) malformed(err error) {
+	var re int64
+	var room chat.RoomID
+	if e, ok := errors.AsType[*protocol.FrameError](err); ok {
+		re, room = e.Re, e.Room
+	}
+	c.strike()
+	c.enqueue(item{re: re, bytes: encodeError(re, room, c.g.translate(context.Background(), err, c.id))})
+}
+
+// strike counts a frame that should not have come, and ends who sends many.
+func (c *conn) strike() {
+	if c.strikes++; c.strikes > maxStrikes {
+		c.finish(errFlood)
+	}
+}
+
+// enqueue queues an answer that carries no room's content.
+func (c *conn) enqueue(it item) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil && !c.dead {
+		c.size += len(it.bytes)
+		c.waiting = append(c.waiting, it)
+	}
+}
+
+// take takes one frame after hello.
+func (c *conn) take(line []byte) {
+	f, err := protocol.DecodeClientFrame(line)
+	if err != nil {
+		c.malformed(err)
+		return
+	}
+	now := c.g.now()
+	if c.frames != nil {
+		if r := c.frames.ReserveN(now, 1); !r.OK() || r.DelayFrom(now) > 0 {
+			wait := r.DelayFrom(now)
+			r.CancelAt(now)
+			c.strike()
+			c.enqueue(item{re: f.ID, bytes: encodeError(f.ID, f.RoomID(), limited("frames", wait).(*chat.Error))})
+			return
+		}
+	}
+	c.strikes = max(c.strikes-1, 0)
+	ctx, cancel := c.g.deadline()
+	defer cancel()
+	c.dispatch(ctx, f, now)
+}
+
+// reply ends the request under way with a frame.
+func (c *conn) reply(re int64, f protocol.ServerFrame) { c.replyWith(re, f, "", false) }
+
+func (c *conn) replyWith(re int64, f protocol.ServerFrame, room chat.RoomID, list bool) {
+	f.Re = re
+	c.answer(item{re: re, room: room, list: list, bytes: protocol.EncodeServer(f)}, func() []byte {
+		if list {
+			return encodeError(re, "", errListChanged)
+		}
+		return encodeError(re, room, chat.AccessDenied)
+	})
+}
+
+// fail ends the request under way with an error.
+func (c *conn) fail(ctx context.Context, f protocol.ClientFrame, err error) {
+	c.answer(item{re: f.ID, bytes: encodeError(f.ID, f.RoomID(), c.g.translate(ctx, err, c.id))}, func() []byte {
+		return encodeError(f.ID, f.RoomID(), chat.AccessDenied)
+	})
+}
+
+// touch keeps the session from running idle.
+func (c *conn) touch(ctx context.Context) {
+	if err := c.g.auth.Touch(ctx, c.principal); err != nil {
+		c.g.log.LogAttrs(ctx, slog.LevelWarn, "touch failed", slog.String("conn", c.id), slog.Any("err", err))
+	}
+}
+
+// write implements pipe.
+func (c *conn) write(message []byte) error {
+	c.raw.SetWriteDeadline(time.Now().Add(c.g.limits.Write))
+	return c.ws.Write(context.Background(), websocket.MessageText, message)
+}
+
+// end implements pipe.
+func (c *conn) end(err *chat.Error) {
+	c.write(protocol.EncodeServer(protocol.ServerFrame{Bye: wireError(err, "")}))
+	c.ws.Close(websocket.StatusCode(chat.OutcomeOf(err.Code).Close), string(err.Code))
+}
+
+// cut implements pipe.
+func (c *conn) cut() { c.ws.CloseNow() }
+
+// beat sends the heads of the joined rooms, or says at least that the server is there.
+func (c *conn) beat(ctx context.Context) {
+	heads := c.watch.Heads(ctx)
+	frame := beatFrame
+	if len(heads) > 0 {
+		frame = protocol.EncodeServer(protocol.ServerFrame{Beat: &protocol.Beat{Heads: heads}})
+	}
+	c.push(item{bytes: frame, signal: true, list: len(heads) > 0})
+}
+
+var beatFrame = protocol.EncodeServer(protocol.ServerFrame{Beat: &protocol.Beat{}})

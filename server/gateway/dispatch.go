@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"anteroom/store/chat"
+	"anteroom/store/protocol"
+)
+
+// dispatch carries out one frame and answers it. What may be done is decided
+// in package rooms; here are only the limits of a socket.
+func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame, now time.Time) {
+	room := f.RoomID()
+	list := f.Rooms != nil
+	content := chat.RoomID("") // of the answer
+	if f.Join != nil || f.History != nil {
+		content = room
+	}
+	if !c.ask(asked{room: content, list: list, join: f.Join != nil}) {
+		return
+	}
+	if f.Ping == nil {
+		c.touch(ctx)
+	}
+	out, err := c.carryOut(ctx, f, now)
+	for list && err == nil && c.retry() {
+		out, err = c.carryOut(ctx, f, now)
+	}
+	switch {
+	case err != nil:
+		c.fail(ctx, f, err)
+	case f.ID == 0 && f.Join == nil:
+		c.answer(item{}, func() []byte { return encodeError(0, room, chat.AccessDenied) })
+	default:
+		c.replyWith(f.ID, out, content, list)
+	}
+}
+
+// carryOut gives the answer to a frame, or why there is none.
+func (c *conn) carryOut(ctx context.Context, f protocol.ClientFrame, now time.Time) (out protocol.ServerFrame, err error) {
+	p, ok := c.principal, protocol.ServerFrame{OK: &protocol.Empty{}}
+	switch {
+	case f.Ping != nil:
+		return protocol.ServerFrame{Pong: &protocol.Beat{Heads: c.watch.Heads(ctx)}}, nil
+	case f.Rooms != nil:
+		page, err := c.g.rooms.List(ctx, p, *f.Rooms)
+		return protocol.ServerFrame{Rooms: &page}, err
+	case f.Vendors != nil:
+		page, err := c.g.rooms.Vendors(ctx, p)
+		return protocol.ServerFrame{Vendors: &page}, err
+	case f.Create != nil:
+		sum, _, err := c.g.create(ctx, p, c.address, *f.Create)
+		return protocol.ServerFrame{Created: &protocol.RoomFrame{Room: sum}}, err
+	case f.Join != nil:
+		joined, err := c.watch.Join(ctx, *f.Join)
+		return protocol.ServerFrame{Joined: &joined}, err
+	case f.Leave != nil:
+		c.watch.Leave(f.Leave.Room)
+		return ok, nil
+	case f.Send != nil:
+		ack, _, err := c.g.send(ctx, p, *f.Send)
+		return protocol.ServerFrame{Ack: &ack}, err
+	case f.Typing != nil:
+		if c.typed.Typing == *f.Typing && now.Sub(c.typed.at) < typingEvery {
+			return ok, nil // says nothing new
+		}
+		if err := c.watch.Typing(ctx, *f.Typing); err != nil {
+			return out, err
+		}
+		c.typed = typed{*f.Typing, now}
+		return ok, nil
+	case f.Read != nil:
+		return ok, c.g.rooms.Read(ctx, p, *f.Read)
+	case f.History != nil:
+		page, err := c.g.rooms.History(ctx, p, *f.History)
+		return protocol.ServerFrame{History: &page}, err
+	case f.Close != nil:
+		return ok, c.g.rooms.Close(ctx, p, f.Close.Room)
+	case f.Block != nil:
+		return ok, c.g.rooms.BlockGuest(ctx, p, f.Block.Room)
+	case f.Hello != nil:
+		return out, chat.Errorf(chat.CodeInvalid, "hello was said already")
+	}
+	return out, chat.Errorf(chat.CodeInvalid, "unknown frame")
+}
+
+// send posts a message under the limit of its sender; fresh tells whether this
+// call stored it. A message that was not stored costs nothing.
+func (g *Gateway) send(ctx context.Context, p chat.Principal, m protocol.Send) (ack protocol.Ack, fresh bool, err error) {
+	now, key := g.now(), string(p.Identity())
+	sends := g.userSends
+	if p.User == "" {
+		sends = g.guestSends
+	}
+	if err := sends.take(now, key, 1); err != nil {
+		return ack, false, err
+	}
+	ack, err = g.rooms.Send(ctx, p, m)
+	return ack, err == nil && ack.At >= now.UnixMilli(), err
+}
+
+// create opens a room with a vendor under the limits of its creator and the
+// address; fresh tells whether this call made it. Finding a room that exists
+// costs nothing.
+func (g *Gateway) create(ctx context.Context, p chat.Principal, address string, q protocol.Create) (sum chat.Summary, fresh bool, err error) {
+	now, key := g.now(), string(p.Identity())
+	makes := g.userRooms
+	if p.User == "" {
+		makes = g.guestRooms
+	}
+	if err := makes.take(now, key, 1); err != nil {
+		return sum, false, err
+	}
+	if err := g.addressRooms.take(now, address, 1); err != nil {
+		makes.give(now, key, 1)
+		return sum, false, err
+	}
+	sum, err = g.rooms.Create(ctx, p, q)
+	if fresh = err == nil && sum.Head == 1 && sum.CreatedAt >= now.UnixMilli(); !fresh {
+		makes.give(now, key, 1)
+		g.addressRooms.give(now, address, 1)
+	}
+	return sum, fresh, err
+}

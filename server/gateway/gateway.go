@@ -1,0 +1,166 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"anteroom/server/auth"
+	"anteroom/server/rooms"
+	"anteroom/store/chat"
+)
+
+// Config says what a Gateway is made of. Rooms, Auth and PublicURL must be set;
+// the zero value of every other field is a sound default.
+type Config struct {
+	Rooms     *rooms.Service
+	Auth      *auth.Service
+	PublicURL *url.URL // the only origin that may open a socket or call the API, and the only host
+	// TrustedProxies are whose X-Forwarded-For counts; nobody's.
+	TrustedProxies []netip.Prefix
+	Limits         Limits           // DefaultLimits
+	Log            *slog.Logger     // discards
+	Now            func() time.Time // time.Now; deadlines of sockets use the real clock
+	Version        string           // what the OpenAPI document says
+}
+
+// Gateway is the HTTP API and the WebSocket. It is safe for concurrent use.
+type Gateway struct {
+	rooms   *rooms.Service
+	auth    *auth.Service
+	door    door
+	limits  Limits
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	handler http.Handler
+
+	requests, principalRequests         *table
+	logIns, failedLogIns, accountLogIns *table
+	guestSessions                       *table
+	guestRooms, userRooms, addressRooms *table
+	userSends, guestSends               *table
+	byAddress, pending, byPrincipal     *counts
+
+	wheel   wheel
+	readers sync.WaitGroup // the sockets' readers, and the wheel
+	stop    func()         // ends the wheel
+	ctx     context.Context
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	bye   bool // Drain has begun: no new sockets
+}
+
+// New makes a gateway. It runs one goroutine, which beats for all sockets,
+// until Drain.
+func New(c Config) *Gateway {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	l := c.Limits.withDefaults()
+	g := &Gateway{
+		rooms: c.Rooms, auth: c.Auth, door: newDoor(c.PublicURL, c.TrustedProxies),
+		limits: l, log: c.Log, now: c.Now, version: c.Version,
+
+		requests:          newTable("requests", l.Requests),
+		principalRequests: newTable("requests", l.PrincipalRequests),
+		logIns:            newTable("log-ins", l.LogIns),
+		failedLogIns:      newTable("failed log-ins", l.FailedLogIns),
+		accountLogIns:     newTable("failed log-ins", l.AccountLogIns),
+		guestSessions:     newTable("new guests", l.GuestSessions),
+		guestRooms:        newTable("new rooms", l.GuestRooms),
+		userRooms:         newTable("new rooms", l.UserRooms),
+		addressRooms:      newTable("new rooms", l.AddressRooms),
+		userSends:         newTable("messages", l.UserSends),
+		guestSends:        newTable("messages", l.GuestSends),
+		byAddress:         newCounts(l.AddressSockets),
+		pending:           newCounts(l.PendingSockets),
+		byPrincipal:       newCounts(l.Sockets),
+
+		conns: make(map[*conn]struct{}),
+	}
+	g.handler = g.mux()
+	g.ctx, g.stop = context.WithCancel(context.Background())
+	g.readers.Add(1)
+	go func() { // owned by g: Drain stops it and waits
+		defer g.readers.Done()
+		g.wheel.run(g.ctx, l.Beat, g.beat)
+	}()
+	return g
+}
+
+// Handler serves /api/…, /ws, /healthz and /readyz.
+func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// deadline is the context of one frame. It does not end with the socket:
+// what a peer asked for before it left is finished.
+func (g *Gateway) deadline() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), g.limits.Request)
+}
+
+func (g *Gateway) beat(c *conn) {
+	ctx, cancel := context.WithTimeout(g.ctx, time.Second)
+	defer cancel()
+	c.beat(ctx)
+}
+
+func (g *Gateway) draining() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bye
+}
+
+// farewell is the goodbye of a drain: clients come back spread over its time.
+func (g *Gateway) farewell() *chat.Error {
+	err := chat.Errorf(chat.CodeShutdown, "The server is restarting")
+	err.RetryAfter = time.Millisecond + rand.N(g.limits.Drain)
+	return err
+}
+
+// Drain ends all sockets: no new ones, requests under way are finished and
+// answered, then each client hears when to come back (shutdown, close 4003). It
+// returns once all are gone; when ctx ends or Limits.Drain is over, it cuts those
+// that are left and returns ctx's error or nil. The API answers shutdown from then on.
+func (g *Gateway) Drain(ctx context.Context) error {
+	g.mu.Lock()
+	g.bye = true
+	open := make([]*conn, 0, len(g.conns))
+	for c := range g.conns {
+		open = append(open, c)
+	}
+	g.mu.Unlock()
+	g.stop()
+	for _, c := range open {
+		c.finish(g.farewell())
+	}
+	done := make(chan struct{})
+	go func() { // ends with the last reader; those are cut below at the latest
+		g.readers.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(g.limits.Drain)
+	defer late.Stop()
+	var err error
+	select {
+	case <-done:
+		return nil
+	case <-late.C:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	for _, c := range open {
+		c.abort()
+		c.raw.Close()
+	}
+	<-done
+	return err
+}
