@@ -1,0 +1,25 @@
+// Package e2e drives the real binary from outside: a headless Chromium on the
+// demo shop, two or more visitors in browser contexts of their own, the chat in
+// its cross-origin frame, a front between browser and server that can be cut,
+// stalled and told to lose answers, and plain HTTP and WebSocket clients for
+// what somebody would try by hand.
+//
+// There is no code here but tests. They need a built module (make build) and
+// Chromium; without Chromium they are skipped with a line that says so, unless
+// ANTEROOM_E2E=1 (set by make test) forbids that. ANTEROOM_E2E_SHOTS names a
+// folder for screenshots: of every failure, and of the screens worth looking at.
+//
+// # How elements are found
+//
+// By role and name, in Chromium's own accessibility tree, as a screen reader
+// would: what a test can click, somebody who can't see can use.
+//
+// # Invariants
+//
+//   - Nothing waits for a time: everything waits for a condition with a deadline.
+//   - An exception, an error in the console or a refused policy fails a test unless
+//     the test has said that it causes it.
+//   - Every visitor has a browser context of their own; every test has a server of
+//     its own, on ports and a data folder of its own.
+//   - Tests know what is promised (roles, names, the wire), not how it is built.
+package e2e
