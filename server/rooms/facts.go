@@ -31,6 +31,10 @@ var (
 // a principal that is over is a caller whose dead is set.
 func factsOf(r storage.Reader, p chat.Principal, now int64) (caller, error) {
 	c := caller{p: p}
+	if p.Kind == chat.KindUser && p.User == "" || p.Kind == chat.KindGuest && p.GuestSession == "" {
+		c.dead = errEnded // names nobody; the zero facts are denied
+		return c, nil
+	}
 	switch p.Kind {
 	case chat.KindUser:
 		session, err := optional(r.AccountSession(p.Session))
@@ -43,7 +47,7 @@ func factsOf(r storage.Reader, p chat.Principal, now int64) (caller, error) {
 		}
 		c.user, c.name, c.identity, c.ends = p.User, user.Name, chat.UserIdentity(p.User), session.Ends()
 		c.facts = access.Caller{
-			SessionAlive: p.User != "" && session.User == p.User && session.Alive(now),
+			SessionAlive: session.User == p.User && session.Alive(now),
 			User:         &access.User{ID: p.User, Active: user.Active, Role: user.Role},
 		}
 		c.admin = user.Role == chat.RoleAdmin
@@ -60,7 +64,7 @@ func factsOf(r storage.Reader, p chat.Principal, now int64) (caller, error) {
 		}
 		// A guest principal from before the link was made with a secret that
 		// the link has killed.
-		alive := g.ID == p.GuestSession && g.ID != "" && g.LinkedUser == p.User && g.Alive(now)
+		alive := g.ID == p.GuestSession && g.LinkedUser == p.User && g.Alive(now)
 		c.facts.Guest = &access.Guest{ID: p.GuestSession, Alive: alive}
 		c.name, c.identity, c.ends = chat.GuestLabel(p.GuestSession), chat.GuestIdentity(p.GuestSession), g.Ends()
 		if g.LinkedUser != "" {

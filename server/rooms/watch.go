@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"anteroom/server/auth"
 	"anteroom/server/storage"
 	"anteroom/store/access"
 	"anteroom/store/chat"
@@ -415,104 +414,4 @@ func (w *Watch) end(why *chat.Error) {
 	if w.finish(why) {
 		w.sink.End(why)
 	}
-}
-
-// Recheck decides again about every open watch that a change concerns, before
-// it returns: watches that may do nothing any more are ended, rooms that were
-// lost are taken out of them. Wire it to auth.OnChange. It runs where storage
-// fails, too: what can't be decided is ended.
-func (s *Service) Recheck(ctx context.Context, c auth.Change) {
-	ctx = context.WithoutCancel(ctx)
-	keys := ids(c)
-	for _, w := range s.hub.watches(keys...) {
-		s.recheck(ctx, w)
-	}
-	s.hub.tell(hint{Kind: hintRecheck, Change: &c})
-}
-
-// revoke decides again about a user's open watches for some rooms.
-func (s *Service) revoke(ctx context.Context, user chat.UserID, rooms ...chat.RoomID) {
-	if len(rooms) == 0 {
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	for _, w := range s.hub.watches(string(user)) {
-		s.recheck(ctx, w, rooms...)
-	}
-	s.hub.tell(hint{Kind: hintRevoke, User: user, Rooms: rooms})
-}
-
-// recheck decides again about one watch: its principal, the rooms it joined,
-// and further rooms of its list.
-func (s *Service) recheck(ctx context.Context, w *Watch, further ...chat.RoomID) {
-	w.mu.Lock()
-	w.checked = s.hub.clock.Add(1)
-	wasAdmin := w.admin
-	rooms := slices.Clone(further)
-	for _, j := range w.joins {
-		if !slices.Contains(rooms, j.r.id) {
-			rooms = append(rooms, j.r.id)
-		}
-	}
-	ended := w.ended != nil
-	w.mu.Unlock()
-	if ended {
-		return
-	}
-	var (
-		c       caller
-		refused []verdict
-	)
-	err := s.view(ctx, func(r storage.Reader) (err error) {
-		refused = nil
-		if c, err = factsOf(r, w.p, s.now()); err != nil || c.dead != nil {
-			return err
-		}
-		for _, id := range rooms {
-			_, v, err := s.decideFor(r, nil, c, id, access.Read, s.now())
-			if err != nil && v.action == "" {
-				return err
-			}
-			if err != nil {
-				refused = append(refused, v)
-			}
-		}
-		return nil
-	})
-	for _, v := range refused {
-		s.decisions.note(ctx, v)
-	}
-	switch {
-	case err != nil:
-		s.log.Warn("watch ended because it could not be decided", slog.Any("err", err))
-		w.end(errDoubt)
-		return
-	case c.dead != nil:
-		w.end(c.dead)
-		return
-	case wasAdmin && !c.admin, len(refused) > maxGone:
-		// Frames of any room may be queued: the connection starts anew.
-		w.end(errResync)
-		return
-	}
-	for _, v := range refused {
-		w.lose(v.room)
-	}
-	w.confirm(s.hub.clock.Load(), c)
-}
-
-// lose takes a room out of the watch and what is queued of it out of the sink.
-func (w *Watch) lose(room chat.RoomID) {
-	w.mu.Lock()
-	i := slices.IndexFunc(w.joins, func(j *join) bool { return j.r.id == room })
-	if i < 0 {
-		if w.ended == nil {
-			w.sink.Revoke(room)
-		}
-		w.mu.Unlock()
-		return
-	}
-	j := w.joins[i]
-	w.mu.Unlock()
-	w.dropThen(j, func() { w.sink.Revoke(room) })
 }
