@@ -153,17 +153,17 @@ func (w *writer) CreateRoom(r Room) error {
 	if _, ok := s.rooms[r.ID]; ok {
 		return ErrConflict
 	}
-	if r.ClientID != "" {
-		if _, ok := s.roomClient[key]; ok {
-			return ErrConflict
-		}
-		set(w, s.roomClient, key, r.ID)
+	if _, ok := s.roomClient[key]; ok && r.ClientID != "" {
+		return ErrConflict
 	}
 	if r.Vendor != "" {
 		if _, err := w.Vendor(r.Vendor); err != nil {
 			return err
 		}
 		include(w, s.roomsOfVendor, r.Vendor, r.ID, true)
+	}
+	if r.ClientID != "" {
+		set(w, s.roomClient, key, r.ID)
 	}
 	if r.GuestSession != "" {
 		include(w, s.roomsOfGuest, r.GuestSession, r.ID, true)
@@ -263,14 +263,15 @@ func (w *writer) MoveIdentity(from, to chat.Identity) error {
 			}
 		}
 	}
-	for key, id := range s.roomClient {
-		moved := sentKey{to, key.ID}
-		if _, ok := s.roomClient[moved]; key.Sender != from || ok {
+	for id, room := range s.rooms {
+		moved := sentKey{to, room.ClientID}
+		if _, ok := s.roomClient[moved]; room.Creator != from || ok {
 			continue
 		}
-		unset(w, s.roomClient, key)
-		set(w, s.roomClient, moved, id)
-		room := s.rooms[id]
+		if room.ClientID != "" {
+			unset(w, s.roomClient, sentKey{from, room.ClientID})
+			set(w, s.roomClient, moved, id)
+		}
 		room.Creator = to
 		set(w, s.rooms, id, room)
 	}

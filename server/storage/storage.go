@@ -80,7 +80,9 @@ type Reader interface {
 	Room(id chat.RoomID) (Room, error)
 	// RoomByClientID finds the room a creator made under its client id.
 	RoomByClientID(creator chat.Identity, id chat.ClientID) (chat.RoomID, error)
-	// OpenRoomWith finds the caller's open room with a vendor, most recently active first.
+	// OpenRoomWith finds the caller's open room with a vendor, most recently
+	// active first. A user's are those they made or were linked in and still
+	// participate in: a vendor's staff participate in many that are not theirs.
 	OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.RoomID, error)
 	// RoomsOfGuest lists the rooms a guest session made, in order of id.
 	RoomsOfGuest(id chat.GuestSessionID) ([]chat.RoomID, error)
@@ -143,8 +145,9 @@ type Writer interface {
 	// SetRead moves a reader's mark forward (never back, never beyond the
 	// head) and returns it; moved tells whether it changed.
 	SetRead(room chat.RoomID, reader chat.Identity, seq int64) (mark Mark, moved bool, err error)
-	// MoveIdentity makes one sender and reader of two at a link: client
-	// message ids and read marks of from become to's (marks keep the greater seq).
+	// MoveIdentity makes one sender, reader and creator of two at a link: client
+	// message ids, read marks and rooms made by from become to's. Marks keep the
+	// greater seq; where both used the same client id, to's use of it stays.
 	MoveIdentity(from, to chat.Identity) error
 
 	Block(vendor chat.VendorID, guest chat.GuestSessionID) error

@@ -1,0 +1,83 @@
+//go:build !js
+
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"anteroom/server/storage"
+)
+
+const backupSuffix = ".backup-"
+
+// removeOldBackups removes what a crash during Backup left.
+func (d *DB) removeOldBackups() {
+	old, _ := filepath.Glob(d.path + backupSuffix + "*")
+	for _, name := range old {
+		os.Remove(name)
+	}
+}
+
+// Backup implements storage.Storage. The copy is made in a file beside the
+// database first: a slow w must not hold a read transaction open.
+func (d *DB) Backup(ctx context.Context, w io.Writer) (err error) {
+	if err := d.View(ctx, func(storage.Reader) error { return nil }); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(d.path), filepath.Base(d.path)+backupSuffix+"*") // mode 0600
+	if err != nil {
+		return translate(fmt.Errorf("make backup file: %w", err))
+	}
+	defer func() {
+		f.Close()
+		for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+			os.Remove(f.Name() + suffix)
+		}
+	}()
+	if err := run(ctx, d.path, d.busy.Milliseconds(), "VACUUM INTO ?", f.Name()); err != nil {
+		return fmt.Errorf("copy database: %w", err)
+	}
+	if err := run(ctx, f.Name(), 0, "UPDATE meta SET epoch = lower(hex(randomblob(16)))"); err != nil {
+		return fmt.Errorf("give the copy its epoch: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return translate(fmt.Errorf("sync backup file: %w", err))
+	}
+	if _, err := io.Copy(w, contextReader{ctx, f}); err != nil {
+		return translate(fmt.Errorf("write backup: %w", err))
+	}
+	return nil
+}
+
+// run runs one statement on a connection of its own.
+func run(ctx context.Context, path string, busyMS int64, query string, args ...any) error {
+	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyMS)}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return translate(err)
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return translate(err)
+	}
+	return nil
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

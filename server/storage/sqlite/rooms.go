@@ -1,0 +1,152 @@
+//go:build !js
+
+package sqlite
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"anteroom/server/storage"
+	"anteroom/store/chat"
+)
+
+func notFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
+
+const roomColumns = `r.id, r.name, r.vendor, r.guest_session, r.linked_user, r.linked_at, r.creator, r.client_id, r.page,
+	r.closed, r.created_at, r.head, r.messages, r.last_active`
+
+func roomDest(r *storage.Room) []any {
+	return []any{(*string)(&r.ID), &r.Name, (*string)(&r.Vendor), (*string)(&r.GuestSession), (*string)(&r.LinkedUser), &r.LinkedAt,
+		(*string)(&r.Creator), (*string)(&r.ClientID), &r.Page, &r.Closed, &r.CreatedAt, &r.Head, &r.Messages, &r.LastActive}
+}
+
+func (r reader) Room(id chat.RoomID) (storage.Room, error) {
+	return one(r.c, func(s scanner) (v storage.Room, err error) {
+		err = s.Scan(roomDest(&v)...)
+		return v, err
+	}, "SELECT "+roomColumns+" FROM rooms r WHERE r.id = ?", string(id))
+}
+
+// number is what other tables call a room.
+func (r reader) number(id chat.RoomID) (int64, error) {
+	return one(r.c, column[int64], "SELECT n FROM rooms WHERE id = ?", string(id))
+}
+
+func (r reader) RoomByClientID(creator chat.Identity, id chat.ClientID) (chat.RoomID, error) {
+	return one(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE creator = ? AND client_id = ? AND client_id <> ''", string(creator), string(id))
+}
+
+func isGuest(id chat.Identity) bool { return strings.HasPrefix(string(id), "g_") }
+
+func (r reader) OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.RoomID, error) {
+	if isGuest(caller) {
+		return one(r.c, column[chat.RoomID], `SELECT id FROM rooms WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
+			AND closed = 0 ORDER BY last_active DESC, id LIMIT 1`, string(caller), string(vendor))
+	}
+	return one(r.c, column[chat.RoomID], `SELECT r.id FROM rooms r WHERE r.n IN (
+			SELECT n FROM rooms WHERE creator = ?1 UNION SELECT n FROM rooms WHERE linked_user = ?1 AND linked_user <> '')
+		AND r.vendor = ?2 AND r.closed = 0
+		AND EXISTS (SELECT 1 FROM participants p WHERE p.user = ?1 AND p.vendor = r.vendor AND p.room = r.n)
+		ORDER BY r.last_active DESC, r.id LIMIT 1`, string(caller), string(vendor))
+}
+
+func (r reader) RoomsOfGuest(id chat.GuestSessionID) ([]chat.RoomID, error) {
+	return all(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE guest_session = ? AND guest_session <> '' ORDER BY id", string(id))
+}
+
+func (r reader) RoomsOfUser(id chat.UserID) ([]chat.RoomID, error) {
+	return all(r.c, column[chat.RoomID], "SELECT r.id FROM participants p JOIN rooms r ON r.n = p.room WHERE p.user = ? ORDER BY r.id", string(id))
+}
+
+func (r reader) RoomsOfVendor(id chat.VendorID) ([]chat.RoomID, error) {
+	return all(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE vendor = ? AND vendor <> '' ORDER BY id", string(id))
+}
+
+func (r reader) Participant(room chat.RoomID, user chat.UserID) (bool, error) {
+	return one(r.c, column[bool], `SELECT EXISTS (SELECT 1 FROM rooms r JOIN participants p ON p.room = r.n
+		WHERE r.id = ? AND p.user = ?)`, string(room), string(user))
+}
+
+func (r reader) Participants(room chat.RoomID) ([]chat.UserID, error) {
+	return all(r.c, column[chat.UserID], "SELECT p.user FROM rooms r JOIN participants p ON p.room = r.n WHERE r.id = ? ORDER BY p.user", string(room))
+}
+
+// List implements storage.Reader. Each query below walks one index in the
+// order of the list (or sorts a few rooms); the page is their merge.
+func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
+	if q.Limit <= 0 || strings.Contains(q.Search, "\n") { // no name holds a line break, but search has them between names
+		return nil, nil
+	}
+	var out []storage.ListRow
+	add := func(from, where string, args ...any) error {
+		rows, err := r.page(q, from, where, args...)
+		out = append(out, rows...)
+		return err
+	}
+	switch {
+	case q.All:
+		return r.page(q, "rooms r INDEXED BY rooms_activity", "1")
+	case isGuest(q.Reader):
+		return r.page(q, "rooms r INDEXED BY rooms_guest", "r.guest_session = ? AND r.guest_session <> ''", string(q.Reader))
+	}
+	user := string(q.Reader)
+	vendors, err := all(r.c, column[string], "SELECT vendor FROM vendor_members WHERE user = ? ORDER BY vendor", user)
+	if err != nil {
+		return nil, err
+	}
+	// The rooms of the vendors one is staff of, and between those the gaps:
+	// p.vendor is "" for rooms without one, so the first gap starts below "".
+	const gap = "participants p CROSS JOIN rooms r ON r.n = p.room"
+	from, op := "", ">="
+	for _, v := range vendors {
+		if err := add("rooms r INDEXED BY rooms_vendor", `r.vendor = ? AND EXISTS (SELECT 1 FROM participants p
+			WHERE p.user = ? AND p.vendor = r.vendor AND p.room = r.n)`, v, user); err != nil {
+			return nil, err
+		}
+		if err := add(gap, "p.user = ? AND p.vendor "+op+" ? AND p.vendor < ?", user, from, v); err != nil {
+			return nil, err
+		}
+		from, op = v, ">"
+	}
+	if err := add(gap, "p.user = ? AND p.vendor "+op+" ?", user, from); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, func(a, b storage.ListRow) int {
+		return cmp.Or(cmp.Compare(b.Room.LastActive, a.Room.LastActive), cmp.Compare(a.Room.ID, b.Room.ID))
+	})
+	return out[:min(len(out), q.Limit)], nil
+}
+
+// page runs one query of a list. Its text depends on the shape of q only, so
+// that statements are few and stay prepared.
+func (r reader) page(q storage.ListQuery, from, where string, args ...any) ([]storage.ListRow, error) {
+	var b strings.Builder
+	b.WriteString("SELECT " + roomColumns + ", coalesce(m.seq, 0), coalesce(m.messages, 0) FROM " + from +
+		" LEFT JOIN marks m ON m.room = r.n AND m.reader = ? WHERE " + where)
+	args = append([]any{string(q.Reader)}, args...)
+	switch q.Filter {
+	case chat.FilterOpen:
+		b.WriteString(" AND r.closed = 0")
+	case chat.FilterClosed:
+		b.WriteString(" AND r.closed = 1")
+	case chat.FilterUnread:
+		b.WriteString(" AND r.messages > coalesce(m.messages, 0)")
+	}
+	if q.Search != "" {
+		b.WriteString(" AND instr(r.search, ?) > 0")
+		args = append(args, strings.ToLower(q.Search))
+	}
+	if q.AfterID != "" {
+		b.WriteString(" AND r.last_active <= ? AND (r.last_active < ? OR r.id > ?)")
+		args = append(args, q.AfterActive, q.AfterActive, string(q.AfterID))
+	}
+	b.WriteString(" ORDER BY r.last_active DESC, r.id LIMIT ?")
+	args = append(args, q.Limit)
+	return all(r.c, func(s scanner) (row storage.ListRow, err error) {
+		err = s.Scan(append(roomDest(&row.Room), &row.Read.Seq, &row.Read.Messages)...)
+		row.Unread = int(row.Room.Messages - row.Read.Messages)
+		return row, err
+	}, b.String(), args...)
+}

@@ -1,0 +1,315 @@
+//go:build !js
+
+package sqlite
+
+import (
+	"encoding/json"
+	"strings"
+
+	"anteroom/server/storage"
+	"anteroom/store/chat"
+)
+
+// writer writes through the writing connection, inside a job's savepoint.
+type writer struct{ reader }
+
+func (w writer) PutUser(u storage.User) error {
+	old, err := w.User(u.ID)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	_, err = w.c.exec(`INSERT INTO users (id, username, username_key, name, role, active, password_hash, issuer, subject, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET username = excluded.username, username_key = excluded.username_key, name = excluded.name,
+			role = excluded.role, active = excluded.active, password_hash = excluded.password_hash, issuer = excluded.issuer,
+			subject = excluded.subject, created_at = excluded.created_at`,
+		string(u.ID), u.Username, strings.ToLower(u.Username), u.Name, string(u.Role), u.Active, u.PasswordHash, u.Issuer, u.Subject, u.CreatedAt)
+	if err != nil || old.ID == "" || old.Name == u.Name {
+		return err
+	}
+	return w.refreshSearch("SELECT room FROM participants WHERE user = ?", string(u.ID))
+}
+
+func (w writer) PutVendor(v chat.Vendor) error {
+	old, err := w.Vendor(v.ID)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	_, err = w.c.exec(`INSERT INTO vendors (id, slug, name, avatar) VALUES (?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, avatar = excluded.avatar`,
+		string(v.ID), v.Slug, v.Name, v.Avatar)
+	if err != nil || old.ID == "" || old.Name == v.Name {
+		return err
+	}
+	return w.refreshSearch("SELECT n FROM rooms WHERE vendor = ?", string(v.ID))
+}
+
+func (w writer) SetVendorMember(vendor chat.VendorID, user chat.UserID, member bool) error {
+	query := "DELETE FROM vendor_members WHERE vendor = ? AND user = ?"
+	if member {
+		query = "INSERT INTO vendor_members (vendor, user) VALUES (?, ?) ON CONFLICT DO NOTHING"
+	}
+	_, err := w.c.exec(query, string(vendor), string(user))
+	return err
+}
+
+func (w writer) PutAccountSession(a storage.AccountSession) error {
+	tokens := ""
+	if len(a.HostTokens) > 0 {
+		b, err := json.Marshal(a.HostTokens)
+		if err != nil {
+			return err
+		}
+		tokens = string(b)
+	}
+	_, err := w.c.exec(`INSERT INTO account_sessions (id, user, token, revoke, surface, created_at, last_seen_at, expires_at,
+			idle_ms, revoked_at, host_tokens, client) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET user = excluded.user, token = excluded.token, revoke = excluded.revoke,
+			surface = excluded.surface, created_at = excluded.created_at, last_seen_at = excluded.last_seen_at,
+			expires_at = excluded.expires_at, idle_ms = excluded.idle_ms, revoked_at = excluded.revoked_at,
+			host_tokens = excluded.host_tokens, client = excluded.client`,
+		string(a.ID), string(a.User), hashArg(a.Token), hashArg(a.Revoke), string(a.Surface), a.CreatedAt, a.LastSeenAt, a.ExpiresAt,
+		a.IdleMS, a.RevokedAt, tokens, a.Client)
+	return err
+}
+
+func (w writer) BurnToken(h storage.Hash, expires int64) error {
+	_, err := w.c.exec(`INSERT INTO burned_tokens (hash, expires) VALUES (?, ?)
+		ON CONFLICT (hash) DO UPDATE SET expires = max(expires, excluded.expires)`, h[:], expires)
+	return err
+}
+
+func (w writer) PutGuestSession(g storage.GuestSession) error {
+	_, err := w.c.exec(`INSERT INTO guest_sessions (id, secret, revoke, pre_link, created_at, last_seen_at, expires_at, idle_ms,
+			revoked_at, linked_user, linked_by, linked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, revoke = excluded.revoke, pre_link = excluded.pre_link,
+			created_at = excluded.created_at, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at,
+			idle_ms = excluded.idle_ms, revoked_at = excluded.revoked_at, linked_user = excluded.linked_user,
+			linked_by = excluded.linked_by, linked_at = excluded.linked_at`,
+		string(g.ID), hashArg(g.Secret), hashArg(g.Revoke), hashArg(g.PreLink), g.CreatedAt, g.LastSeenAt, g.ExpiresAt, g.IdleMS,
+		g.RevokedAt, string(g.LinkedUser), string(g.LinkedBy), g.LinkedAt)
+	return err
+}
+
+func (w writer) CreateRoom(r storage.Room) error {
+	if r.Vendor != "" {
+		if _, err := w.Vendor(r.Vendor); err != nil {
+			return err
+		}
+	}
+	_, err := w.c.exec(`INSERT INTO rooms (id, name, vendor, guest_session, linked_user, linked_at, creator, client_id, page, closed,
+			created_at, head, messages, last_active, last_message, search)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, ?11, 0, '')`,
+		string(r.ID), r.Name, string(r.Vendor), string(r.GuestSession), string(r.LinkedUser), r.LinkedAt, string(r.Creator),
+		string(r.ClientID), r.Page, r.Closed, r.CreatedAt)
+	if err != nil {
+		return err
+	}
+	return w.refreshSearch("SELECT n FROM rooms WHERE id = ?", string(r.ID))
+}
+
+func (w writer) PutRoom(r storage.Room) error {
+	old, err := w.Room(r.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := w.c.exec("UPDATE rooms SET name = ?, closed = ?, linked_user = ?, linked_at = ? WHERE id = ?",
+		r.Name, r.Closed, string(r.LinkedUser), r.LinkedAt, string(r.ID)); err != nil || old.Name == r.Name {
+		return err
+	}
+	return w.refreshSearch("SELECT n FROM rooms WHERE id = ?", string(r.ID))
+}
+
+func (w writer) SetParticipant(room chat.RoomID, user chat.UserID, participant bool) error {
+	n, err := w.number(room)
+	if notFound(err) && !participant {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !participant {
+		changed, err := w.c.exec("DELETE FROM participants WHERE room = ? AND user = ?", n, string(user))
+		if err != nil || changed == 0 {
+			return err
+		}
+		return w.refreshSearch("SELECT n FROM rooms WHERE n = ?", n)
+	}
+	u, err := w.User(user)
+	if err != nil {
+		return err
+	}
+	changed, err := w.c.exec(`INSERT INTO participants (user, vendor, room) SELECT ?, vendor, n FROM rooms WHERE n = ?
+		ON CONFLICT DO NOTHING`, string(user), n)
+	if err != nil || changed == 0 {
+		return err
+	}
+	// Not refreshSearch: a room that grows to 1,000 members would read half a million names.
+	_, err = w.c.exec("UPDATE rooms SET search = search || ? WHERE n = ?", strings.ToLower(u.Name)+"\n", n)
+	return err
+}
+
+// refreshSearch rebuilds what the rooms that a query numbers are found by.
+func (w writer) refreshSearch(query string, arg any) error {
+	numbers, err := all(w.c, column[int64], query, arg)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		var name, vendor, guest string
+		if err := w.c.row(`SELECT r.name, coalesce(v.name, ''), r.guest_session FROM rooms r
+			LEFT JOIN vendors v ON v.id = r.vendor WHERE r.n = ?`, []any{n}, &name, &vendor, &guest); err != nil {
+			return err
+		}
+		names, err := all(w.c, column[string], "SELECT u.name FROM participants p JOIN users u ON u.id = p.user WHERE p.room = ?", n)
+		if err != nil {
+			return err
+		}
+		names = append(names, name, vendor)
+		if guest != "" {
+			names = append(names, chat.GuestLabel(chat.GuestSessionID(guest)))
+		}
+		search := strings.ToLower(strings.Join(names, "\n")) + "\n"
+		if _, err := w.c.exec("UPDATE rooms SET search = ? WHERE n = ?", search, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
+	var n, head, messages int64
+	if err := w.c.row("SELECT n, head, messages FROM rooms WHERE id = ?", []any{string(id)}, &n, &head, &messages); err != nil {
+		return chat.Event{}, false, err
+	}
+	e.Seq = head + 1
+	if e.ClientID != "" {
+		created, err := w.c.exec("INSERT INTO sent (sender, client_id, room, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			string(e.Sender), string(e.ClientID), n, e.Seq)
+		if err != nil {
+			return chat.Event{}, false, err
+		}
+		if created == 0 {
+			return w.repeat(n, e)
+		}
+	}
+	member := ""
+	if e.Member != nil {
+		m := *e.Member
+		e.Member = &m
+		b, err := json.Marshal(m)
+		if err != nil {
+			return chat.Event{}, false, err
+		}
+		member = string(b)
+	}
+	message := e.Kind == chat.MessagePosted
+	if message {
+		messages++
+	}
+	if _, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, messages); err != nil {
+		return chat.Event{}, false, err
+	}
+	var err error
+	if message {
+		_, err = w.c.exec("UPDATE rooms SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE n = ?4", e.Seq, messages, e.At, n)
+	} else {
+		_, err = w.c.exec("UPDATE rooms SET head = ? WHERE n = ?", e.Seq, n)
+	}
+	return e, err == nil, err
+}
+
+// repeat answers an Append whose (sender, client message id) is in use.
+func (w writer) repeat(n int64, e chat.Event) (chat.Event, bool, error) {
+	var room, seq int64
+	if err := w.c.row("SELECT room, seq FROM sent WHERE sender = ? AND client_id = ?", []any{string(e.Sender), string(e.ClientID)}, &room, &seq); err != nil {
+		return chat.Event{}, false, err
+	}
+	if room != n {
+		return chat.Event{}, false, storage.ErrConflict
+	}
+	stored, err := one(w.c, scanEvent, selectEvent+"events e WHERE e.room = ? AND e.seq = ?", n, seq)
+	if err != nil {
+		return chat.Event{}, false, err
+	}
+	if stored.Text != e.Text {
+		return chat.Event{}, false, storage.ErrConflict
+	}
+	return stored, false, nil
+}
+
+func (w writer) SetRead(room chat.RoomID, reader chat.Identity, seq int64) (storage.Mark, bool, error) {
+	var n, head int64
+	if err := w.c.row("SELECT n, head FROM rooms WHERE id = ?", []any{string(room)}, &n, &head); err != nil {
+		return storage.Mark{}, false, err
+	}
+	old, err := one(w.c, scanMark, "SELECT seq, messages FROM marks WHERE room = ? AND reader = ?", n, string(reader))
+	if err != nil && !notFound(err) {
+		return storage.Mark{}, false, err
+	}
+	mark := storage.Mark{Seq: min(seq, head)}
+	if mark.Seq <= old.Seq {
+		return old, false, nil
+	}
+	if mark.Messages, err = one(w.c, column[int64], "SELECT messages FROM events WHERE room = ? AND seq = ?", n, mark.Seq); err != nil {
+		return storage.Mark{}, false, err
+	}
+	_, err = w.c.exec(`INSERT INTO marks (room, reader, seq, messages) VALUES (?, ?, ?, ?)
+		ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages`, n, string(reader), mark.Seq, mark.Messages)
+	return mark, err == nil, err
+}
+
+func (w writer) MoveIdentity(from, to chat.Identity) error {
+	if from == to {
+		return nil
+	}
+	for _, query := range []string{
+		"UPDATE OR IGNORE sent SET sender = ?2 WHERE sender = ?1",
+		"DELETE FROM sent WHERE sender = ?1 AND ?2 <> ''",
+		"UPDATE OR IGNORE rooms SET creator = ?2 WHERE creator = ?1",
+		`INSERT INTO marks (room, reader, seq, messages) SELECT room, ?2, seq, messages FROM marks WHERE reader = ?1
+			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > seq`,
+		"DELETE FROM marks WHERE reader = ?1 AND ?2 <> ''",
+	} {
+		if _, err := w.c.exec(query, string(from), string(to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w writer) Block(vendor chat.VendorID, guest chat.GuestSessionID) error {
+	_, err := w.c.exec("INSERT INTO blocked (vendor, guest) VALUES (?, ?) ON CONFLICT DO NOTHING", string(vendor), string(guest))
+	return err
+}
+
+func (w writer) AddNotice(room chat.RoomID, admin chat.UserID, day string, notice chat.Notice) (bool, error) {
+	n, err := w.number(room)
+	if err != nil {
+		return false, err
+	}
+	added, err := w.c.exec("INSERT INTO notices (room, admin, day, name, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		n, string(admin), day, notice.Name, notice.At)
+	return added > 0, err
+}
+
+func (w writer) AddAudit(a storage.AuditEntry) error {
+	_, err := w.c.exec("INSERT INTO audit (at, action, actor, subject, room, detail) VALUES (?, ?, ?, ?, ?, ?)",
+		a.At, a.Action, string(a.Actor), a.Subject, string(a.Room), a.Detail)
+	return err
+}
+
+func (w writer) Sweep(now int64) error {
+	if _, err := w.c.exec("DELETE FROM burned_tokens WHERE expires <= ?", now); err != nil {
+		return err
+	}
+	for _, table := range []string{"account_sessions", "guest_sessions"} {
+		if _, err := w.c.exec("DELETE FROM "+table+` WHERE (revoked_at <> 0 AND revoked_at < ?1) OR expires_at < ?1
+			OR (idle_ms > 0 AND last_seen_at + idle_ms < ?1)`, now-storage.KeepEnded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
