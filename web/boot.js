@@ -132,13 +132,15 @@ field.addEventListener('input', () => {
   saveTyped();
   if (onInput) onInput(field.value);
 });
+const enter = (e) => e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229;
 field.addEventListener('keydown', (e) => {
   lastKey = now();
-  if (e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
-    e.preventDefault();
-    send();
-  }
+  if (!enter(e)) return;
+  e.preventDefault();
+  if (!e.repeat) send();
 });
+// A driver or an on-screen keyboard may send the character all the same.
+field.addEventListener('keypress', (e) => { if (enter(e)) e.preventDefault(); });
 sendButton.addEventListener('click', () => { send(); focus(); });
 form.addEventListener('submit', (e) => e.preventDefault());
 
@@ -297,6 +299,7 @@ function fail(message) {
     running = false;
     attempt++;
     hurry = opened = true;
+    focus();
     start();
   });
   post({type: 'error', code: 'unavailable'});

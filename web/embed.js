@@ -46,7 +46,7 @@ var css = ':host{all:initial!important;position:fixed!important;inset:auto 20px 
   'button:hover{transform:translateY(-1px)}button:focus-visible{outline:3px solid var(--a);outline-offset:3px;box-shadow:0 0 0 3px #fff}' +
   'svg{width:26px;height:26px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
   '.b{position:absolute;top:-7px;right:-7px;min-width:24px;height:24px;padding:0 6px;border-radius:99px;border:2px solid #fff;background:#c3342f;color:#fff;font-size:12px;font-weight:650;line-height:20px;text-align:center}' +
-  '.b:empty,.x,.o .i{display:none}.o .x{display:block}' +
+  'span:empty,.x,.o .i{display:none}.o .x{display:block}' +
   '.p{position:absolute;right:0;bottom:74px;width:380px;height:620px;max-width:calc(100vw - 40px);max-height:calc(100vh - 114px);border-radius:18px;overflow:hidden;background:#fffdfa;visibility:hidden;opacity:0;transform:translateY(8px);transition:opacity .15s,transform .15s;' +
   'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4)}' +
   ':host(.l) .p{right:auto;left:0}.p.o{visibility:visible;opacity:1;transform:none}' +
