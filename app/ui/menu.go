@@ -33,7 +33,7 @@ func (m *Model) menuRev() string {
 
 func menuButton(m *Model) app.UI {
 	if v := m.view; v.Auth != store.AuthUser && v.Auth != store.AuthGuest {
-		return app.Span()
+		return app.Span().Class("none")
 	}
 	return iconButton(m.T.Menu, iconMenu, "menu-button", m.onMenu).
 		Aria("expanded", m.menu).Aria("controls", "menu")

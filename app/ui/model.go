@@ -189,7 +189,7 @@ func (m *Model) Settle() {
 		c.Moved = true
 	}
 	was.Place, was.Draft = c.Place, c.Draft
-	if c.Moved || was != c {
+	if c.Moved || was != c || m.screen == "" {
 		m.shell.Compose(c)
 	}
 	if s := m.Screen(); s != m.screen {
@@ -382,6 +382,18 @@ func (m *Model) PickVendor() {
 	}
 	m.pickVendor = true
 	m.Settle()
+}
+
+// letters are what stands in a room's tile.
+func letters(r chat.Room, title string) string {
+	if r.Vendor != nil && r.Vendor.Name == title && r.Vendor.Avatar != "" {
+		return r.Vendor.Avatar
+	}
+	l := chat.Initials(title)
+	if r.GuestSession != "" && title == chat.GuestLabel(r.GuestSession) && len(l) > 1 {
+		l = l[:1] // the label's second half is no name
+	}
+	return l
 }
 
 // staff tells whether the visitor stands on the vendor's side of the room on screen.

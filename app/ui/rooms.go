@@ -28,10 +28,7 @@ func items(m *Model) []Item {
 	for i, s := range v.Rooms {
 		it := Item{Room: s.ID, Title: s.Title(me), Unread: s.Unread, Selected: s.ID == v.CurrentRoom}
 		it.When = m.Clock.When(m.T, s.ActiveAt)
-		it.Letters = chat.Initials(it.Title)
-		if s.Vendor != nil && s.Vendor.Name == it.Title && s.Vendor.Avatar != "" {
-			it.Letters = s.Vendor.Avatar
-		}
+		it.Letters = letters(s.Room, it.Title)
 		it.Preview = m.preview(s)
 		out[i] = it
 	}

@@ -4,7 +4,6 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"anteroom/store"
-	"anteroom/store/chat"
 )
 
 // Widget is the root component of the widget's frame. It renders once for each
@@ -108,7 +107,7 @@ func (w *Widget) vendors() []app.UI {
 
 func (w *Widget) logIn() []app.UI {
 	m := w.M
-	back := app.UI(app.Span())
+	back := app.UI(app.Span().Class("none"))
 	if m.Screen() == ScreenLogIn {
 		back = iconButton(m.T.Back, iconBack, "start", w.onBack)
 	}
@@ -146,7 +145,7 @@ func (w *Widget) room() []app.UI {
 
 func (w *Widget) close() app.UI {
 	if !w.M.Device.Embedded {
-		return app.Span()
+		return app.Span().Class("none")
 	}
 	return iconButton(w.M.T.Close, iconClose, "end", w.onClose)
 }
@@ -243,15 +242,12 @@ func closedLine(m *Model) app.UI {
 // roomAvatar is the letters of the room on screen.
 func roomAvatar(m *Model) string {
 	title := m.Title()
-	if v := m.Room().Vendor; v != nil && v.Name == title && v.Avatar != "" {
-		return v.Avatar
-	}
 	for _, v := range m.view.Vendors {
 		if v.Name == title && v.Avatar != "" {
 			return v.Avatar
 		}
 	}
-	return chat.Initials(title)
+	return letters(m.Room(), title)
 }
 
 func avatar(letters, class string) app.UI {

@@ -30,10 +30,12 @@ func (r *Row) Render() app.UI {
 	case e.State == store.Failed:
 		body = append(body, app.Div().Class("meta r").Body(
 			app.B().Text(r.M.T.NotSent),
-			app.Span().Text(e.Reason),
 			app.Button().Type("button").Class("text").OnClick(r.onRetry).Text(r.M.T.Retry),
 			app.Button().Type("button").Class("text").OnClick(r.onDiscard).Text(r.M.T.Discard),
 		))
+		if e.Reason != "" {
+			body = append(body, app.Div().Class("meta r").Text(e.Reason))
+		}
 	case e.Meta != "" && e.Mine:
 		body = append(body, app.Div().Class("meta r").Text(e.Meta))
 	case e.Meta != "":
