@@ -342,7 +342,7 @@ func TestDecisionLog(t *testing.T) {
 		if strings.Count(line, "\n") != 1 || !strings.Contains(line, "level=WARN") || !strings.Contains(line, "reason=other_guest_session") || !strings.Contains(line, "guest_session="+string(w.stranger.GuestSession)) {
 			w.Errorf("refusals: %s", line)
 		}
-		w.pass(2 * minute)
+		w.pass(hour)
 		if line = w.log.take(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "repeats=4") {
 			w.Errorf("collapsed refusals: %s", line)
 		}

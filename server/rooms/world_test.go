@@ -76,8 +76,19 @@ func newWorld(t *testing.T) *world {
 // node starts a further service on the same storage.
 func (w *world) node(b broker.Broker) *rooms.Service {
 	w.Helper()
+	return w.service(b, 30*minute)
+}
+
+// nodeSweeping is a node that sweeps at another pace.
+func (w *world) nodeSweeping(every time.Duration) *rooms.Service {
+	w.Helper()
+	return w.service(nil, every)
+}
+
+func (w *world) service(b broker.Broker, sweep time.Duration) *rooms.Service {
+	w.Helper()
 	return must(rooms.New(rooms.Config{
-		Storage: w.storage, Auth: w.auth, Broker: b, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Storage: w.storage, Auth: w.auth, Broker: b, SweepEvery: sweep, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))(w.T)
 }
 
