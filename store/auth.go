@@ -238,7 +238,8 @@ func (m *Machine) switchTo(s *userSession, p chat.Principal) {
 	current, vendor := m.current, m.vendor
 	owner := chat.UserIdentity(s.User)
 	m.login, m.deferred, m.logError = nil, nil, nil
-	m.minting, m.guestGone, m.guestDead = 0, 0, false
+	m.forgetMint()
+	m.guestGone, m.guestDead = 0, false
 	if same {
 		m.user = s
 		m.hangUp() // the socket of the older session would end with it
@@ -349,9 +350,10 @@ func (m *Machine) logOut(everywhere bool) {
 // clearIdentity empties memory and screen of whoever was here.
 func (m *Machine) clearIdentity() {
 	m.giveUpLogin()
+	m.forgetMint()
 	m.dropAll()
 	m.clearMemory()
-	m.user, m.guest, m.expired, m.tokenAsk, m.minting = nil, nil, "", 0, 0
+	m.user, m.guest, m.expired, m.tokenAsk = nil, nil, "", 0
 	m.guestDead, m.guestGone = false, 0
 	m.vendors, m.vendorsHave = nil, false
 	m.setPrincipal(chat.Principal{})

@@ -262,7 +262,7 @@ func (m *Machine) fall() {
 	clear(m.requests)
 	clear(m.creates)
 	clear(m.readSent)
-	m.listing = 0
+	m.listing, m.listAt = 0, 0
 	for _, r := range m.open {
 		r.joined, r.joining, r.loadingHistory, r.typingSent = false, false, false, 0
 		if len(r.typing) > 0 {

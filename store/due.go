@@ -25,6 +25,10 @@ func (m *Machine) runDue() {
 		}
 		m.notify(Notification{Kind: NotifyToken})
 	}
+	if m.listAt != 0 && m.now >= m.listAt {
+		m.listAt = 0
+		m.refreshRooms()
+	}
 	if m.vendorsAt != 0 && m.now >= m.vendorsAt {
 		m.vendorsAt = 0
 		m.fetchVendors()
@@ -80,6 +84,7 @@ func (m *Machine) nextWake() int64 {
 	at(m.guestGone)
 	at(m.tokenAsk)
 	at(m.vendorsAt)
+	at(m.listAt)
 	if m.login != nil {
 		at(m.login.retryAt)
 	}

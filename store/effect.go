@@ -27,6 +27,9 @@ type (
 		Value  string
 		Remove bool
 	}
+	// Recall asks what is stored under Key now; StorageChanged answers, also for
+	// a key that holds nothing. Other tabs write there too.
+	Recall struct{ Key string }
 	// Forget removes every key of the surface in storage, session storage, the
 	// caches and the channels, but those named in Keep (a name that ends in a
 	// dot keeps all that begin with it).
@@ -87,6 +90,7 @@ func (Connect) effect()    {}
 func (Disconnect) effect() {}
 func (Send) effect()       {}
 func (Persist) effect()    {}
+func (Recall) effect()     {}
 func (Forget) effect()     {}
 func (Wake) effect()       {}
 func (Call) effect()       {}

@@ -12,17 +12,23 @@ import (
 // is nobody yet. It waits for a log-in that was asked for before.
 func (m *Machine) ensureGuest() {
 	if !m.started || m.surface != chat.SurfaceWidget || m.user != nil || m.guest != nil || m.expired != "" ||
-		m.login != nil || m.minting != 0 || m.mintAt != 0 || !m.network {
+		m.login != nil || m.minting != 0 || m.recalling || m.mintAt != 0 || !m.network {
 		return
 	}
-	if !slices.ContainsFunc(m.items, func(it *item) bool { return it.Owner == "" && !it.failed() }) {
+	if !slices.ContainsFunc(m.items, func(it *item) bool { return it.Owner == "" && !it.failed() && it.retryAt <= m.now }) {
 		return
 	}
+	// Another tab may have a guest session by now, and its signal got lost.
+	m.recalling = true
+	m.emit(Recall{Key: KeyGuestSession})
+}
+
+func (m *Machine) mint() {
 	m.minting = m.request(call{kind: callMint}, Call{Method: "POST", Path: "/api/guest-sessions"})
 }
 
 // pendingIdentity tells whether the visitor is about to become somebody.
-func (m *Machine) pendingIdentity() bool { return m.minting != 0 || m.login != nil }
+func (m *Machine) pendingIdentity() bool { return m.minting != 0 || m.recalling || m.login != nil }
 
 func (m *Machine) minted(f Called) {
 	if f.Call != m.minting {
@@ -52,8 +58,37 @@ func (m *Machine) minted(f Called) {
 		return
 	}
 	m.mintTries = 0
-	m.persist(KeyGuestSession, encodeStored(g))
-	m.becomeGuest(g)
+	// Two tabs may have minted at the same moment: the first to store wins.
+	m.fresh, m.recalling = g, true
+	m.emit(Recall{Key: KeyGuestSession})
+}
+
+// recalled goes on with what waited for a look into storage.
+func (m *Machine) recalled(found *guestSession) {
+	fresh := m.fresh
+	m.fresh, m.recalling = nil, false
+	if m.user != nil || m.guest != nil || m.expired != "" {
+		found = nil
+	} else if found != nil {
+		m.becomeGuest(found)
+	} else if fresh != nil {
+		m.persist(KeyGuestSession, encodeStored(fresh))
+		m.becomeGuest(fresh)
+		return
+	} else if m.login == nil && m.minting == 0 {
+		m.mint()
+	}
+	if fresh != nil {
+		m.revokeLater(fresh.Revoke)
+	}
+}
+
+// forgetMint drops a guest session that is being made for somebody who left.
+func (m *Machine) forgetMint() {
+	if m.fresh != nil {
+		m.revokeLater(m.fresh.Revoke)
+	}
+	m.minting, m.recalling, m.fresh = 0, false, nil
 }
 
 func (m *Machine) mintFailed(err *chat.Error) {
@@ -89,6 +124,14 @@ func (m *Machine) becomeGuest(g *guestSession) {
 // storedGuest takes what storage holds under chatGuestSession now: storage
 // decides which guest session all tabs share.
 func (m *Machine) storedGuest(value string, removed bool) {
+	if m.recalling {
+		g, ok := parseGuestSession(value)
+		if !ok || removed {
+			g = nil
+		}
+		m.recalled(g)
+		return
+	}
 	if m.surface != chat.SurfaceWidget || m.user != nil {
 		return
 	}
@@ -108,19 +151,12 @@ func (m *Machine) storedGuest(value string, removed bool) {
 		m.guestGone = 0
 		return
 	}
-	if m.linking() || m.expired != "" {
+	if m.login != nil || m.expired != "" {
 		return
 	}
 	if old := m.guest; old != nil {
-		// Two tabs minted at the same moment, or the chat was ended elsewhere:
-		// what this tab has not sent moves on.
-		m.moveItems(chat.GuestIdentity(old.ID), "")
-		m.moveDrafts(chat.GuestIdentity(old.ID), "")
-		for _, it := range m.items {
-			if it.Owner == "" && it.Vendor != "" {
-				it.Room = ""
-			}
-		}
+		// The chat was ended elsewhere and another began.
+		m.orphan(chat.GuestIdentity(old.ID))
 		m.guest = nil
 		m.clearMemory()
 	}
@@ -193,7 +229,7 @@ func (m *Machine) endChat() {
 		return // a user logs out instead
 	}
 	g := m.guest
-	m.minting = 0
+	m.forgetMint()
 	m.dropAll()
 	var key string
 	if g != nil {

@@ -136,8 +136,9 @@ type (
 		Body  []byte
 		Error *chat.Error
 	}
-	// StorageChanged is another tab's write under one of the surface's keys
-	// (storage event); Value "" and Removed for a removal.
+	// StorageChanged says what is stored under one of the surface's keys now:
+	// after another tab wrote there (storage event), when the page was returned
+	// to, or to answer Recall. Value "" and Removed where there is nothing.
 	StorageChanged struct {
 		Key     string
 		Value   string

@@ -35,10 +35,12 @@ type Machine struct {
 	guest     *guestSession
 	user      *userSession
 	principal chat.Principal
-	expired   chat.UserID // whose session ended by itself; "" otherwise
-	login     *login      // a log-in or link under way
-	minting   int64       // number of the mint's Call, 0 for none
-	mintAt    int64       // when to mint again after a failure
+	expired   chat.UserID   // whose session ended by itself; "" otherwise
+	login     *login        // a log-in or link under way
+	minting   int64         // number of the mint's Call, 0 for none
+	recalling bool          // storage was asked what guest session it holds
+	fresh     *guestSession // minted, and not yet known to be the browser's one
+	mintAt    int64         // when to mint again after a failure
 	mintTries int
 	stamp     int64  // of the latest explicit log-in or log-out known
 	nonce     string // its nonce
@@ -60,7 +62,9 @@ type Machine struct {
 	rooms       []chat.Summary
 	roomsLoaded bool
 	roomsNext   string
-	listing     int64       // id of the list request under way
+	listing     int64 // id of the list request under way
+	listAt      int64 // when to ask again after a failure
+	listTries   int
 	listMore    bool        // that request is for the next page
 	wanted      chat.RoomID // JoinRoom waits for the refreshed list
 	filter      chat.RoomFilter

@@ -206,10 +206,17 @@ func (m *Machine) pump() {
 	}
 	busy := map[string]bool{}
 	for _, it := range m.items {
-		if it.failed() || it.seq != 0 || it.Owner != m.owner() || busy[it.place()] {
+		if it.failed() || it.seq != 0 || it.Owner != m.owner() {
 			continue
 		}
-		busy[it.place()] = true
+		// What was written to a vendor before the room was known and what was
+		// written into the room are one queue.
+		room, vendor := string(it.Room), vendorPlace(it.Vendor)
+		blocked := it.Room != "" && busy[room] || it.Vendor != "" && busy[vendor]
+		busy[room], busy[vendor] = true, true
+		if blocked {
+			continue
+		}
 		if it.inFlight || it.retryAt > m.now {
 			continue
 		}

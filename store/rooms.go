@@ -31,7 +31,7 @@ func (m *Machine) refreshRooms() {
 	if !m.online() {
 		return
 	}
-	m.listMore = false
+	m.listMore, m.listAt = false, 0
 	m.listing = m.ask(protocol.ClientFrame{Rooms: &protocol.RoomsQuery{
 		Filter: m.filter, Search: m.search}}, request{kind: askRooms})
 }
@@ -42,6 +42,11 @@ func (m *Machine) listed(id int64, page *protocol.RoomsPage, err *chat.Error) {
 	}
 	m.listing = 0
 	if err != nil || page == nil {
+		if err != nil && err.Temporary() {
+			m.listAt = m.now + max(err.RetryAfter.Milliseconds(), m.backoff(m.listTries))
+			m.listTries++
+			return
+		}
 		if err != nil {
 			m.notice = err
 			m.touch(dirtyTop)
@@ -49,6 +54,7 @@ func (m *Machine) listed(id int64, page *protocol.RoomsPage, err *chat.Error) {
 		m.wantedAnswer()
 		return
 	}
+	m.listTries = 0
 	if m.listMore {
 		for _, s := range page.Rooms {
 			m.putRoom(s)

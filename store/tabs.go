@@ -156,7 +156,7 @@ func (m *Machine) outboxChanged(f StorageChanged) {
 	held := m.findItem(id)
 	if f.Removed {
 		// Acknowledged or discarded there.
-		if held != nil && !strings.HasPrefix(string(id), m.tab+"-") {
+		if held != nil && !held.inFlight && held.seq == 0 {
 			m.forgetItem(held)
 		}
 		return
@@ -247,21 +247,41 @@ func (m *Machine) authChanged(sig AuthSignal) {
 }
 
 func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
+	nobody := m.user == nil && m.expired == "" && m.login == nil
 	switch {
 	case sig.Guest != "" && sig.User == "":
 		if m.user == nil && m.expired == "" {
-			m.clearIdentity()
+			m.clearAsOf(sig.Stamp)
 		}
-	case m.user != nil && sig.User == "":
-		// The host's log-out, heard where nobody was logged in, or a log-out
-		// whose record alone was found: this tab's session must end too.
+	case sig.User == "" && nobody:
+		// The host said so where nobody was logged in either: only what a user
+		// left hidden goes.
+		m.dropItems(func(id chat.Identity) bool { return id != "" && id != m.owner() })
+	case sig.User == "" && m.user != nil:
+		// Heard where nobody was logged in, or known by its record alone: this
+		// tab's session must end too.
 		key := m.revokeLater(m.user.Revoke)
 		credential := m.user.Credential
-		m.clearIdentity()
+		m.clearAsOf(sig.Stamp)
 		m.endSession(key, "POST", "/api/logout", credential)
-	case sig.User == "" && m.guest != nil && m.login == nil:
-		m.dropItems(func(id chat.Identity) bool { return id != "" && id != m.owner() })
 	default:
-		m.clearIdentity()
+		m.clearAsOf(sig.Stamp)
+	}
+}
+
+// clearAsOf is clearIdentity for a log-out that happened a moment ago: what a
+// fresh visitor wrote here since then is not the former principal's.
+func (m *Machine) clearAsOf(stamp int64) {
+	var fresh []*item
+	for _, it := range m.items {
+		if it.Owner == "" && it.At > stamp {
+			fresh = append(fresh, it)
+		}
+	}
+	m.clearIdentity()
+	for _, it := range fresh {
+		it.inFlight = false
+		m.addItem(it)
+		m.saveItem(it)
 	}
 }

@@ -240,6 +240,9 @@ func (c *Client) perform(ctx context.Context, e store.Effect) {
 		} else if err := c.env.Storage.Set(e.Key, e.Value); err != nil {
 			c.learn(store.Persisted{Key: e.Key, Error: err.Error()})
 		}
+	case store.Recall:
+		v, ok := c.env.Storage.Get(e.Key)
+		c.learn(store.StorageChanged{Key: e.Key, Value: v, Removed: !ok})
 	case store.Forget:
 		c.env.Storage.Clear(func(key string) bool {
 			for _, k := range e.Keep {
