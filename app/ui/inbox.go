@@ -188,6 +188,9 @@ func (m *Model) aboutRev() string {
 	if r.Closed {
 		names = append(names, "closed")
 	}
+	if m.view.Room.Loaded {
+		names = append(names, "loaded")
+	}
 	return strings.Join(names, "/")
 }
 

@@ -332,6 +332,8 @@ func (m *Model) Send(text string) bool {
 	}
 	m.jump++
 	m.logRev++
+	m.composer.Draft = ""
+	m.Do(store.SetDraft{Place: place(v)})
 	m.Do(store.SendMessage{Room: v.CurrentRoom, Vendor: v.CurrentVendor, Text: t})
 	return true
 }
