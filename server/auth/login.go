@@ -198,9 +198,7 @@ func (s *Service) makeRoom(w storage.Writer, user chat.UserID, now int64, c *Cha
 				oldest = i
 			}
 		}
-		a := live[oldest]
-		a.HostTokens = nil
-		if err := endSession(w, a, now, c); err != nil {
+		if err := endSession(w, live[oldest], now, c); err != nil {
 			return err
 		}
 		live = append(live[:oldest], live[oldest+1:]...)

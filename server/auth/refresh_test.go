@@ -134,11 +134,11 @@ func TestRefresh(t *testing.T) {
 }
 
 func TestRefreshKeepsFewTokensAndOneAbsoluteEnd(t *testing.T) {
-	w := newHostWorld(t)
+	w := newHostWorld(t, func(c *auth.Config) { c.AccountAbsolute = 24 * time.Hour })
 	s := must[auth.Session](t)(w.enter(w.token(nil)))
 	start := w.clock()
 	var err error
-	for err == nil && w.clock().Sub(start) < 100*24*time.Hour {
+	for err == nil && w.clock().Sub(start) < 48*time.Hour {
 		w.pass(9 * time.Minute)
 		_, err = w.Refresh(ctx, s.Credential, w.token(nil))
 		var a storage.AccountSession
@@ -148,7 +148,7 @@ func TestRefreshKeepsFewTokensAndOneAbsoluteEnd(t *testing.T) {
 		}
 	}
 	w.code(chat.CodeSessionExpired, err)
-	if got := w.clock().Sub(start); got < 90*24*time.Hour || got > 90*24*time.Hour+10*time.Minute {
+	if got := w.clock().Sub(start); got < 24*time.Hour || got > 24*time.Hour+10*time.Minute {
 		t.Errorf("ended after %v", got)
 	}
 }
@@ -165,4 +165,21 @@ func TestDisabledHostUser(t *testing.T) {
 	if again.Principal.User != s.Principal.User {
 		t.Error("a second user for one subject")
 	}
+}
+
+// A session that was ended to make room for another is no log-out, but its
+// user may still log out of it.
+func TestEvictionBurnsNothing(t *testing.T) {
+	w := newHostWorld(t, func(c *auth.Config) { c.MaxSessions = 1 })
+	token := w.token(nil)
+	evicted := must[auth.Session](t)(w.enter(token))
+	w.pass(time.Second)
+	must[auth.Session](t)(w.enter(token))
+	w.dead("evicted", evicted.Credential, chat.CodeUnauthenticated)
+	w.pass(time.Second)
+	last := must[auth.Session](t)(w.enter(token))
+	w.ok(w.LogOut(ctx, evicted.Credential))
+	w.dead("session of the same token", last.Credential, chat.CodeUnauthenticated)
+	_, err := w.enter(token)
+	w.code(chat.CodeUnauthenticated, err)
 }

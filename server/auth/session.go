@@ -8,8 +8,7 @@ import (
 	"anteroom/store/chat"
 )
 
-// endSession revokes a, burns its identity tokens and revokes the guest
-// sessions it linked. Other sessions are endSessions' business.
+// endSession revokes a and the guest sessions it linked.
 func endSession(w storage.Writer, a storage.AccountSession, now int64, c *Change) error {
 	if a.RevokedAt == 0 {
 		a.RevokedAt = now
@@ -17,13 +16,6 @@ func endSession(w storage.Writer, a storage.AccountSession, now int64, c *Change
 			return err
 		}
 		c.Sessions = append(c.Sessions, a.ID)
-	}
-	for _, t := range a.HostTokens {
-		if t.Expires > now {
-			if err := w.BurnToken(t.Hash, t.Expires); err != nil {
-				return err
-			}
-		}
 	}
 	guests, err := w.GuestSessionsByLogin(a.ID)
 	if err != nil {
@@ -37,9 +29,21 @@ func endSession(w storage.Writer, a storage.AccountSession, now int64, c *Change
 	return nil
 }
 
-// endSessions ends the given sessions of one user, and those that were opened
-// or refreshed with one of their identity tokens: a page that was open twice
-// has two sessions of one token.
+// burnTokens makes the identity tokens of a session worthless while they would be accepted.
+func burnTokens(w storage.Writer, a storage.AccountSession, now int64) error {
+	for _, t := range a.HostTokens {
+		if t.Expires > now {
+			if err := w.BurnToken(t.Hash, t.Expires); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endSessions ends the given sessions of one user, burns their identity
+// tokens, and does the same to those that were opened or refreshed with one of
+// the tokens: a page that was open twice has two sessions of one token.
 func endSessions(w storage.Writer, user chat.UserID, list []storage.AccountSession, now int64, c *Change) error {
 	others, err := w.AccountSessions(user)
 	if err != nil {
@@ -47,6 +51,9 @@ func endSessions(w storage.Writer, user chat.UserID, list []storage.AccountSessi
 	}
 	for i := 0; i < len(list); i++ { // grows
 		if err := endSession(w, list[i], now, c); err != nil {
+			return err
+		}
+		if err := burnTokens(w, list[i], now); err != nil {
 			return err
 		}
 		for _, o := range others {
@@ -94,11 +101,10 @@ func (s *Service) LogOut(ctx context.Context, credential string) error {
 }
 
 func (s *Service) logOut(w storage.Writer, a storage.AccountSession, c *Change, how string) error {
-	if a.RevokedAt != 0 {
-		return nil
-	}
 	now := s.now()
-	if err := endSessions(w, a.User, []storage.AccountSession{a}, now, c); err != nil {
+	// Also where it has ended already: perhaps that was only to make room for
+	// another, and its user means its tokens too.
+	if err := endSessions(w, a.User, []storage.AccountSession{a}, now, c); err != nil || a.RevokedAt != 0 {
 		return err
 	}
 	return auditLogOut(w, a, now, how)
@@ -165,6 +171,9 @@ func (s *Service) endAll(w storage.Writer, user chat.UserID, except chat.Account
 			continue
 		}
 		if err := endSession(w, a, now, c); err != nil {
+			return err
+		}
+		if err := burnTokens(w, a, now); err != nil {
 			return err
 		}
 		if err := auditLogOut(w, a, now, why); err != nil {

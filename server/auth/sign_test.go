@@ -84,9 +84,9 @@ func key(t testing.TB, alg, kid string, k any) auth.Key {
 }
 
 // newHostWorld trusts a shop for every algorithm and another host by a key of its own.
-func newHostWorld(t testing.TB) *world {
+func newHostWorld(t testing.TB, adjust ...func(*auth.Config)) *world {
 	t.Helper()
-	return newWorld(t, func(c *auth.Config) {
+	return newWorld(t, append(adjust, func(c *auth.Config) {
 		c.Hosts = []auth.Host{
 			{Issuer: shop, Audience: audience, Keys: []auth.Key{
 				key(t, "HS256", "hs", keys.secret),
@@ -97,7 +97,7 @@ func newHostWorld(t testing.TB) *world {
 			{Issuer: "https://other.example", Audience: audience, Keys: []auth.Key{key(t, "HS256", "", []byte("the other host's secret, also long enough"))}},
 			{Issuer: "https://single.example", Audience: audience, Keys: []auth.Key{key(t, "HS256", "", keys.secret)}},
 		}
-	})
+	})...)
 }
 
 // claims of a good token at the world's time.
