@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"sync"
@@ -192,12 +193,14 @@ func TestNothingAfterExpiry(t *testing.T) {
 	})
 }
 
+var rounds = flag.Int("rounds", 50, "rounds of TestRevocationRace, over all ways to lose a room")
+
 // Requests, joins and deliveries in flight while the right is lost: once the
 // call that takes it has returned, nothing succeeds and nothing arrives.
 func TestRevocationRace(t *testing.T) {
 	for _, l := range losses {
 		t.Run(l.name, func(t *testing.T) {
-			for round := range 50 {
+			for round := range *rounds/len(losses) + 1 {
 				run(t, func(w *world) { race(w, l, round) })
 			}
 		})
