@@ -105,7 +105,20 @@ func debug(message string, args ...any) {
 
 func now() int64 { return int64(js.Global().Get("Date").Call("now").Float()) }
 
+// offsets remembers the offset of each hour that was asked for: a log asks for
+// that of every row, and each question crosses to JavaScript.
+var offsets = map[int64]int{}
+
 // offset is the browser's, which knows summer from winter; Go's own has one for all times.
 func offset(ms int64) int {
-	return -js.Global().Get("Date").New(float64(ms)).Call("getTimezoneOffset").Int()
+	hour := ms / 3_600_000
+	o, ok := offsets[hour]
+	if !ok {
+		if len(offsets) > 10_000 {
+			clear(offsets)
+		}
+		o = -js.Global().Get("Date").New(float64(ms)).Call("getTimezoneOffset").Int()
+		offsets[hour] = o
+	}
+	return o
 }

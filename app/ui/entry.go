@@ -33,7 +33,7 @@ const groupGap = 5 * 60_000
 // between them and, where hi is the end, what is pending.
 func (m *Model) entries(lo, hi int) []Entry {
 	rv, v := m.view.Room, m.view
-	events, room := rv.Timeline.Events, m.Room()
+	events, room, title := rv.Timeline.Events, m.Room(), m.Title()
 	out := make([]Entry, 0, hi-lo+len(rv.Pending)+len(rv.Notices))
 	read, newest := m.readUpTo(), m.newestMine()
 	notices := rv.Notices
@@ -75,13 +75,13 @@ func (m *Model) entries(lo, hi int) []Entry {
 		if row.Mine {
 			row.Who = m.T.SaidYou("")
 		}
-		row.First = i == 0 || !m.grouped(events[i-1], e)
-		row.Last = i+1 >= len(events) || !m.grouped(e, events[i+1])
+		row.First = i == 0 || !m.grouped(room, events[i-1], e)
+		row.Last = i+1 >= len(events) || !m.grouped(room, e, events[i+1])
 		if row.Last && row.Mine && i+1 >= len(events) && len(rv.Pending) > 0 {
 			row.Last = false // the group goes on in the outbox
 		}
 		var meta []string
-		if row.Last && !row.Mine && e.SenderName != "" && e.SenderName != m.Title() {
+		if row.Last && !row.Mine && e.SenderName != "" && e.SenderName != title {
 			meta = append(meta, e.SenderName)
 		}
 		if row.Last || e.Seq == newest {
@@ -133,8 +133,7 @@ func (m *Model) withTime(meta []string, at int64, s string) []string {
 }
 
 // grouped tells whether b goes on what a began.
-func (m *Model) grouped(a, b chat.Event) bool {
-	room := m.Room()
+func (m *Model) grouped(room chat.Room, a, b chat.Event) bool {
 	return a.Kind == chat.MessagePosted && b.Kind == chat.MessagePosted &&
 		room.Canonical(a.Sender) == room.Canonical(b.Sender) && b.At-a.At < groupGap && m.Clock.SameDay(a.At, b.At)
 }

@@ -19,7 +19,7 @@ const (
 
 const (
 	nearEdge = 500 // pixels from an end at which the window moves
-	atBottom = 40  // pixels from the bottom that still count as there
+	atBottom = 16  // pixels from the bottom that still count as there
 )
 
 // MessageLog shows the room's timeline in a window of rows. It renders again
@@ -44,6 +44,8 @@ type MessageLog struct {
 	anchor anchor
 	resize app.Func
 	watch  app.Value
+	after  func()   // runs settle once the rows are drawn; from OnMount
+	drawn  []*Entry // of the last Render: what is equal keeps its pointer
 }
 
 // anchor is the row whose place on screen is kept while rows change around it.
@@ -58,6 +60,8 @@ func (l *MessageLog) OnInit() { l.stick, l.jumped, l.placed, l.shown = true, l.J
 // OnMount goes to the end and watches the size: the end stays on screen when
 // the composer grows or the keyboard comes up.
 func (l *MessageLog) OnMount(ctx app.Context) {
+	// The context of an event is its element's, and says nothing once that is gone.
+	l.after = func() { ctx.Defer(l.settle) }
 	if observer := app.Window().Get("ResizeObserver"); app.IsClient && observer.Truthy() {
 		l.resize = app.FuncOf(func(app.Value, []app.Value) any {
 			if el := l.element(); l.stick && el != nil {
@@ -68,7 +72,7 @@ func (l *MessageLog) OnMount(ctx app.Context) {
 		l.watch = observer.New(l.resize)
 		l.watch.Call("observe", l.JSValue().Call("querySelector", ".log"))
 	}
-	ctx.Defer(l.settle)
+	l.after()
 }
 
 // OnDismount lets the observer go.
@@ -146,12 +150,19 @@ func (l *MessageLog) Render() app.UI {
 	}
 	body = append(body, app.P().Class("older").Text(older))
 	said := ""
-	for _, e := range rows {
+	drawn := make([]*Entry, len(rows))
+	for i := range rows {
+		e := &rows[i]
+		if i < len(l.drawn) && *l.drawn[i] == *e {
+			e = l.drawn[i] // the same pointer spares go-app a comparison field by field
+		}
+		drawn[i] = e
 		body = append(body, &Row{M: m, E: e})
 		if e.Text != "" && !e.Mine {
 			said = e.Who + e.Text
 		}
 	}
+	l.drawn = drawn
 	if hi < len(rv.Timeline.Events) || !l.stick {
 		said = ""
 	}
@@ -198,9 +209,9 @@ func typists(m *Model) string {
 	return out
 }
 
-func (l *MessageLog) onPill(ctx app.Context, _ app.Event) {
+func (l *MessageLog) onPill(app.Context, app.Event) {
 	l.top, l.stick, l.fresh = 0, true, false
-	ctx.Defer(l.settle)
+	l.after()
 }
 
 // onScroll moves the window when an end comes near. Most scroll events change
@@ -218,21 +229,19 @@ func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
 	stick := below <= atBottom && hi == len(events)
 	switch {
 	case stick && !l.stick:
-		l.stick, l.top = true, 0
-		if l.fresh {
-			l.fresh = false
-		}
-		ctx.Defer(l.settle)
+		l.stick, l.top, l.fresh = true, 0, false
+		l.after()
 		return
 	case above < nearEdge && lo > 0:
+		l.stick = false
 		l.keep()
-		l.stick, l.top = false, events[max(0, lo-StepRows)].Seq
-		ctx.Defer(l.settle)
+		l.top = events[max(0, lo-StepRows)].Seq
+		l.after()
 		return
 	case below < nearEdge && hi < len(events):
 		l.keep()
 		l.top = events[min(len(events)-1, lo+StepRows)].Seq
-		ctx.Defer(l.settle)
+		l.after()
 		return
 	}
 	if !stick && l.stick && len(events) > 0 {
@@ -335,8 +344,8 @@ func (l *MessageLog) countdown(ctx app.Context, rv *store.RoomView) {
 		return
 	}
 	l.tick = true
-	ctx.After(time.Second, func(ctx app.Context) {
+	ctx.After(time.Second, func(app.Context) {
 		l.tick = false
-		ctx.Defer(l.settle)
+		l.after()
 	})
 }

@@ -11,7 +11,7 @@ type Row struct {
 	app.Compo
 
 	M *Model
-	E Entry
+	E *Entry
 }
 
 // Render draws the entry.

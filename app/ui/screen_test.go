@@ -125,7 +125,7 @@ func TestRoom(t *testing.T) {
 		})
 		wantSame(t, "buttons", names(w, "button"), []string{"Back", "Menu", "Close chat", "Retry", "Discard"})
 		entries := m.entries(0, 3)
-		row := &Row{M: m, E: entries[len(entries)-1]}
+		row := &Row{M: m, E: &entries[len(entries)-1]}
 		row.onRetry(app.Context{}, app.Event{})
 		row.onDiscard(app.Context{}, app.Event{})
 		wantSame(t, "intents", p.took(), []store.Intent{store.Retry{ClientID: "c1"}, store.Discard{ClientID: "c1"}})
