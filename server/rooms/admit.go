@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,6 +226,25 @@ func (a *admitted) last() (*chat.Event, error) {
 	return &e, err
 }
 
+// sent returns what the caller posted in this room under a client message id.
+func (a *admitted) sent(id chat.ClientID) (chat.Event, error) {
+	at, err := a.r.Sent(a.caller.identity, id)
+	if err == nil && at.Room != a.room.ID {
+		err = storage.ErrNotFound
+	}
+	if err != nil {
+		return chat.Event{}, err
+	}
+	events, err := a.run(at.Seq-1, 1)
+	if err == nil && len(events) != 1 {
+		err = storage.ErrNotFound
+	}
+	if err != nil {
+		return chat.Event{}, err
+	}
+	return events[0], nil
+}
+
 // mark moves the caller's read mark forward.
 func (a *admitted) mark(seq int64) (storage.Mark, bool, error) {
 	return a.w.SetRead(a.room.ID, a.caller.identity, seq)
@@ -233,6 +253,16 @@ func (a *admitted) mark(seq int64) (storage.Mark, bool, error) {
 // marked returns the caller's read mark.
 func (a *admitted) marked() (storage.Mark, error) {
 	return a.r.Read(a.room.ID, a.caller.identity)
+}
+
+// receipts lists how far those have read whom the room shows: an admin who only
+// looked in leaves a notice, not a receipt.
+func (a *admitted) receipts(state chat.Room) ([]chat.Receipt, error) {
+	all, err := a.r.Receipts(a.room.ID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r chat.Receipt) bool { return !shows(state, r.Reader) }), nil
 }
 
 // notices lists which admins looked in.

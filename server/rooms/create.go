@@ -40,7 +40,10 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 		if err != nil {
 			return err
 		}
-		a, err := s.existing(w, c, vendor.ID, q.ClientID)
+		a, v, err := s.existing(w, c, vendor.ID, q.ClientID)
+		if a == nil && v.action != "" {
+			seen = v // what was refused is the room
+		}
 		if err == nil && a == nil {
 			a, err = s.start(w, c, vendor, q)
 		}
@@ -60,34 +63,36 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 }
 
 // existing finds the room that a creation means: the one it made already, or
-// the caller's open room with the vendor. It returns nil where there is none.
-func (s *Service) existing(w storage.Writer, c caller, vendor chat.VendorID, id chat.ClientID) (*admitted, error) {
+// the caller's open room with the vendor. It returns nil where there is none,
+// and the verdict about a room it looked at.
+func (s *Service) existing(w storage.Writer, c caller, vendor chat.VendorID, id chat.ClientID) (*admitted, verdict, error) {
 	room, err := w.RoomByClientID(c.identity, id)
-	if err != nil && !notFound(err) {
-		return nil, err
-	}
 	if err == nil {
-		a, _, err := s.decideFor(w, w, c, room, access.Read, s.now())
+		a, v, err := s.decideFor(w, w, c, room, access.Read, s.now())
 		if err == nil && a.room.Vendor != vendor {
-			return nil, chat.Errorf(chat.CodeConflict, "This client id was used for another room")
+			return nil, verdict{}, chat.Errorf(chat.CodeConflict, "This client id was used for another room")
 		}
-		return a, err
+		return a, v, err
 	}
-	if vendor == "" {
-		return nil, nil
+	if !notFound(err) || vendor == "" {
+		return nil, verdict{}, ignoreAbsent(err)
 	}
 	room, err = w.OpenRoomWith(c.identity, vendor)
-	if notFound(err) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, verdict{}, ignoreAbsent(err)
 	}
-	a, _, err := s.decideFor(w, w, c, room, access.Post, s.now())
+	a, v, err := s.decideFor(w, w, c, room, access.Post, s.now())
 	if chat.CodeOf(err) == chat.CodeAccessDenied {
-		return nil, nil // removed from it: a new chat is a new room
+		return nil, verdict{}, nil // removed from it: a new chat is a new room
 	}
-	return a, err
+	return a, v, err
+}
+
+func ignoreAbsent(err error) error {
+	if notFound(err) {
+		return nil
+	}
+	return err
 }
 
 // start makes a room with a vendor.
@@ -180,8 +185,11 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 		if err != nil {
 			return err
 		}
-		a, err := s.existing(w, c, "", id)
+		a, v, err := s.existing(w, c, "", id)
 		if err != nil {
+			if v.action != "" {
+				seen = v
+			}
 			return err
 		}
 		if a == nil {

@@ -74,20 +74,10 @@ func (s *Service) Send(ctx context.Context, p chat.Principal, m protocol.Send) (
 // sent finds what the caller had posted before the room was closed.
 func (s *Service) sent(ctx context.Context, p chat.Principal, m protocol.Send) (ack protocol.Ack, ok bool) {
 	err := s.read(ctx, p, m.Room, access.Read, func(a *admitted) error {
-		ok = false
-		sent, err := a.r.Sent(a.caller.identity, m.ClientID)
-		if notFound(err) || err == nil && sent.Room != m.Room {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		events, err := a.run(sent.Seq-1, 1)
-		if err != nil || len(events) != 1 || events[0].Text != m.Text {
-			return err
-		}
-		ack, ok = protocol.Ack{Room: m.Room, ClientID: m.ClientID, Seq: sent.Seq, At: events[0].At}, true
-		return nil
+		e, err := a.sent(m.ClientID)
+		ok = err == nil && e.Text == m.Text
+		ack = protocol.Ack{Room: m.Room, ClientID: m.ClientID, Seq: e.Seq, At: e.At}
+		return err
 	})
 	return ack, ok && err == nil
 }

@@ -122,16 +122,6 @@ func (a *admitted) summaryWith(state chat.Room, last *chat.Event) (chat.Summary,
 	}, nil
 }
 
-// receipts lists how far those have read whom the room shows: an admin who only
-// looked in leaves a notice, not a receipt.
-func (a *admitted) receipts(state chat.Room) ([]chat.Receipt, error) {
-	all, err := a.r.Receipts(a.room.ID)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(r chat.Receipt) bool { return !shows(state, r.Reader) }), nil
-}
-
 // shows tells whether a reader belongs to the room.
 func shows(state chat.Room, reader chat.Identity) bool {
 	if reader == chat.GuestIdentity(state.GuestSession) && state.LinkedUser == "" {

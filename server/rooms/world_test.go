@@ -48,8 +48,8 @@ func run(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		defer w.Stop()
 		f(w)
-		w.Stop()
 	})
 }
 
