@@ -225,7 +225,8 @@ func (t *table) shrink(now time.Time) {
 
 func limited(what string, wait time.Duration) error {
 	err := chat.Errorf(chat.CodeRateLimited, "Too many %s; try again later", what)
-	err.RetryAfter = max(wait.Round(time.Millisecond), time.Millisecond)
+	// Rounded up, and one more for the limiter's floating point: who waits so long is served.
+	err.RetryAfter = wait.Truncate(time.Millisecond) + 2*time.Millisecond
 	return err
 }
 
