@@ -198,7 +198,7 @@ func (i *VendorItem) Render() app.UI {
 	if letters == "" {
 		letters = chat.Initials(i.V.Name)
 	}
-	return app.Li().Body(app.Button().Type("button").Class("li").OnClick(i.onClick).Body(
+	return app.Li().Body(app.Button().Type("button").Class("li").Aria("label", i.V.Name).OnClick(i.onClick).Body(
 		avatar(letters, ""),
 		app.Span().Class("grow t1").Dir("auto").Text(i.V.Name)))
 }

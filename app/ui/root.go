@@ -251,5 +251,5 @@ func roomAvatar(m *Model) string {
 }
 
 func avatar(letters, class string) app.UI {
-	return app.Div().Class("av", class).Aria("hidden", true).Text(letters)
+	return app.Span().Class("av", class).Aria("hidden", true).Text(letters)
 }
