@@ -15,6 +15,8 @@ type login struct {
 	call      int64        // under way
 	session   *userSession // the first step is done
 	principal chat.Principal
+	looked    bool // storage was asked for the guest session to link
+	quiet     bool // another tab logged in and told everybody
 	retryAt   int64
 	tries     int
 }
@@ -28,6 +30,9 @@ func (m *Machine) owner() chat.Identity {
 	case m.user != nil:
 		return chat.UserIdentity(m.user.User)
 	case m.expired != "":
+		if m.login != nil {
+			return "" // whoever is logging in
+		}
 		return chat.UserIdentity(m.expired)
 	case m.guest != nil:
 		return chat.GuestIdentity(m.guest.ID)
@@ -60,7 +65,7 @@ func (m *Machine) giveUpLogin() {
 		return
 	}
 	m.login = nil
-	if l.session != nil {
+	if l.session != nil && !l.quiet {
 		m.revokeLater(l.session.Revoke)
 		if !l.session.host {
 			m.unpersist(KeySession(m.surface))
@@ -69,15 +74,29 @@ func (m *Machine) giveUpLogin() {
 	m.touch(dirtyAll)
 }
 
+// keepForExpired gives what was written during a log-in that came to nothing to
+// the user whose session had ended before.
+func (m *Machine) keepForExpired() {
+	if m.expired != "" {
+		m.moveItems("", chat.UserIdentity(m.expired))
+		m.moveDrafts("", chat.UserIdentity(m.expired))
+	}
+}
+
 // advanceLogin takes the next step of the log-in under way.
 func (m *Machine) advanceLogin() {
 	l := m.login
-	if l == nil || l.call != 0 {
+	if l == nil || l.call != 0 || m.recalling {
 		return
 	}
 	if l.session == nil {
 		l.call = m.request(call{kind: callLogin}, Call{Method: "POST", Path: "/api/login", Body: loginBody{
 			Username: l.wish.Username, Password: l.wish.Password, Token: l.wish.Token, Surface: m.surface}})
+		return
+	}
+	if !l.looked && m.surface == chat.SurfaceWidget {
+		m.recalling = true
+		m.emit(Recall{Key: KeyGuestSession})
 		return
 	}
 	if m.guest == nil {
@@ -156,6 +175,7 @@ func (m *Machine) loginFailed(err *chat.Error) {
 		return
 	}
 	m.login = nil
+	m.keepForExpired()
 	m.notify(Notification{Kind: NotifyError, Code: err.Code})
 	if sig := m.deferred; sig != nil {
 		m.deferred = nil
@@ -220,6 +240,9 @@ func (m *Machine) becomeUser(s *userSession, p chat.Principal, guest chat.GuestS
 	l := m.login
 	m.stamp, m.nonce = l.stamp, l.nonce
 	m.switchTo(s, p)
+	if l.quiet {
+		return
+	}
 	if !s.host {
 		m.persist(KeySession(m.surface), encodeStored(s))
 	}
@@ -251,7 +274,7 @@ func (m *Machine) switchTo(s *userSession, p chat.Principal) {
 	m.moveItems("", owner)
 	m.moveDrafts("", owner)
 	m.clearMemory()
-	m.dropItems(func(id chat.Identity) bool { return id != owner })
+	m.dropItems(func(id chat.Identity) bool { return isUser(id) && id != owner })
 	m.user, m.guest, m.expired = s, nil, ""
 	if p.User == "" {
 		p = chat.Principal{Kind: chat.KindUser, User: s.User, Name: s.Name, Surface: m.surface}
@@ -317,19 +340,26 @@ func (m *Machine) sessionOver(err *chat.Error) {
 	}
 }
 
-func (m *Machine) logOut(everywhere bool) {
-	var session *userSession
-	handles := m.handles()
-	if m.user != nil {
-		session = m.user
-	} else if m.linking() {
-		session = m.login.session
-		handles = []string{session.Revoke}
-		m.login = nil
+// session is that of who is logged in here, or whose log-in only lacks the link.
+func (m *Machine) session() *userSession {
+	if m.linking() {
+		return m.login.session
 	}
+	return m.user
+}
+
+func (m *Machine) logOut(everywhere bool) {
+	session := m.session()
 	if session == nil {
-		m.logOutNobody()
+		m.usersLeft()
+		m.unpersist(KeySession(m.surface))
+		m.tellTabs(AuthSignal{Out: true})
 		return
+	}
+	handles := m.handles()
+	if m.linking() {
+		handles = append([]string{session.Revoke}, handles...)
+		m.login = nil
 	}
 	// The handles are stored first: whatever happens next, the sessions will end.
 	keys := make([]string, len(handles))
@@ -360,19 +390,17 @@ func (m *Machine) clearIdentity() {
 	m.setShown(false)
 }
 
-// logOutNobody is a log-out where nobody is logged in: the host page says that
-// its user left. A guest's chat stays; what a user left hidden goes.
-func (m *Machine) logOutNobody() {
-	hidden := m.expired != "" || m.login != nil
+// usersLeft is a log-out where nobody is logged in: the host page says that its
+// user left. A guest's chat stays; what a user left hidden goes.
+func (m *Machine) usersLeft() {
+	hidden := m.expired != ""
 	m.giveUpLogin()
 	m.expired = ""
-	m.dropItems(func(id chat.Identity) bool { return id != "" && id != m.owner() })
+	m.dropItems(isUser)
 	if hidden {
 		m.clearMemory()
 		m.setShown(false)
 	}
-	m.unpersist(KeySession(m.surface))
-	m.tellTabs(AuthSignal{Out: true})
 }
 
 // dropAll forgets the outbox and the drafts of everybody.

@@ -67,6 +67,18 @@ func (m *Machine) minted(f Called) {
 func (m *Machine) recalled(found *guestSession) {
 	fresh := m.fresh
 	m.fresh, m.recalling = nil, false
+	if m.linking() {
+		// What is linked is the browser's guest session, whichever tab made it.
+		m.login.looked = true
+		if m.guest == nil && found != nil {
+			m.becomeGuest(found)
+		}
+		if fresh != nil {
+			m.revokeLater(fresh.Revoke)
+		}
+		m.advanceLogin()
+		return
+	}
 	if m.user != nil || m.guest != nil || m.expired != "" {
 		found = nil
 	} else if found != nil {
@@ -78,6 +90,7 @@ func (m *Machine) recalled(found *guestSession) {
 	} else if m.login == nil && m.minting == 0 {
 		m.mint()
 	}
+	m.advanceLogin()
 	if fresh != nil {
 		m.revokeLater(fresh.Revoke)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
@@ -88,6 +89,8 @@ func validOwner(id chat.Identity) bool {
 	_, err := chat.ParseGuestSessionID(string(id))
 	return err == nil
 }
+
+func isUser(id chat.Identity) bool { return strings.HasPrefix(string(id), "u_") }
 
 func (m *Machine) saveItem(it *item) {
 	m.persist(KeyOutbox(m.surface, it.ClientID), encodeStored(it.storedItem))

@@ -121,7 +121,7 @@ func (m *Machine) restoreOwners() {
 		owner := m.owner()
 		m.moveItems("", owner)
 		m.moveDrafts("", owner)
-		m.dropItems(func(id chat.Identity) bool { return id != owner })
+		m.dropItems(func(id chat.Identity) bool { return isUser(id) && id != owner })
 	}
 }
 
@@ -231,6 +231,12 @@ func (m *Machine) authChanged(sig AuthSignal) {
 		if sig.Guest == m.guest.ID {
 			m.moveItems(owner, chat.UserIdentity(sig.User))
 			m.moveDrafts(owner, chat.UserIdentity(sig.User))
+		} else if known {
+			// The other tab did not know of this guest session: it is linked from here.
+			m.login = &login{stamp: sig.Stamp, nonce: sig.Nonce, session: s, looked: true, quiet: true}
+			m.advanceLogin()
+			m.touch(dirtyAll)
+			return
 		}
 	}
 	if known {
@@ -247,23 +253,20 @@ func (m *Machine) authChanged(sig AuthSignal) {
 }
 
 func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
-	nobody := m.user == nil && m.expired == "" && m.login == nil
+	session := m.session()
 	switch {
 	case sig.Guest != "" && sig.User == "":
-		if m.user == nil && m.expired == "" {
+		if session == nil && m.expired == "" {
 			m.clearAsOf(sig.Stamp)
 		}
-	case sig.User == "" && nobody:
-		// The host said so where nobody was logged in either: only what a user
-		// left hidden goes.
-		m.dropItems(func(id chat.Identity) bool { return id != "" && id != m.owner() })
-	case sig.User == "" && m.user != nil:
+	case sig.User == "" && session == nil:
+		m.usersLeft()
+	case sig.User == "":
 		// Heard where nobody was logged in, or known by its record alone: this
 		// tab's session must end too.
-		key := m.revokeLater(m.user.Revoke)
-		credential := m.user.Credential
+		key := m.revokeLater(session.Revoke)
 		m.clearAsOf(sig.Stamp)
-		m.endSession(key, "POST", "/api/logout", credential)
+		m.endSession(key, "POST", "/api/logout", session.Credential)
 	default:
 		m.clearAsOf(sig.Stamp)
 	}

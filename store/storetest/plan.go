@@ -234,8 +234,9 @@ func (p *play) write(t *Tab) {
 	p.trace("%s %s (%s) writes %s to %s%s", t.Name, t.ID[:7], v.Auth, text, in.Room[:min(6, len(in.Room))], in.Vendor)
 	m := &written{text: text, browser: t.Browser, tab: t, number: len(p.ledger)}
 	for _, o := range t.Tabs {
-		// What a user writes while another is logging in belongs to the former.
-		if o.View().Auth == store.AuthLoggingIn && (v.Principal.Kind == chat.KindUser || v.Auth == store.AuthExpired) {
+		// What a user writes while another is logging in belongs to the former; so
+		// does what is written while two log-ins race in two tabs.
+		if o.View().Auth == store.AuthLoggingIn && (o != t || v.Principal.Kind == chat.KindUser) {
 			m.cleared = true
 		}
 	}
