@@ -215,3 +215,65 @@ func TestNoSecretIsStored(t *testing.T) {
 		}
 	}
 }
+
+// A user that is inactive for whatever reason is nobody, also where no session was ended.
+func TestInactiveUserIsNobody(t *testing.T) {
+	w := newWorld(t)
+	u := w.user("ann", chat.RoleUser)
+	s, g := w.login("ann", chat.SurfaceWidget), w.guest()
+	out := must[auth.LinkOutcome](t)(w.link(s.Credential, g.Credential))
+	u.Active = false
+	w.ok(w.storage.Update(ctx, func(wr storage.Writer) error { return wr.PutUser(u) }))
+	w.dead("log-in", s.Credential, chat.CodeUnauthenticated)
+	w.dead("linked guest session", out.Credential, chat.CodeUnauthenticated)
+	w.code(chat.CodeUnauthenticated, w.recheck(s.Principal))
+}
+
+// meanwhile is a storage in which something happens just before the next Update.
+type meanwhile struct {
+	storage.Storage
+	happens func()
+}
+
+func (m *meanwhile) Update(ctx context.Context, f func(storage.Writer) error) error {
+	if h := m.happens; h != nil {
+		m.happens = nil
+		h()
+	}
+	return m.Storage.Update(ctx, f)
+}
+
+// Hashing takes long enough for an account to change under it: what was
+// checked before must hold when the session is made.
+func TestLogInAgainstAChangeMeanwhile(t *testing.T) {
+	for name, change := range map[string]func(*world, chat.UserID) error{
+		"disabled":         func(w *world, id chat.UserID) error { return w.SetActive(ctx, id, false) },
+		"password changed": func(w *world, id chat.UserID) error { return w.SetPassword(ctx, id, "another password") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			u := w.user("ann", chat.RoleUser)
+			m := &meanwhile{Storage: w.storage}
+			slow := auth.New(m, auth.Config{Now: w.clock, Hasher: auth.CheapParams})
+			m.happens = func() { w.ok(change(w, u.ID)) }
+			_, err := slow.LogIn(ctx, "ann", password("ann"), chat.SurfaceInbox, "")
+			w.code(chat.CodeUnauthenticated, err)
+			if m.happens != nil {
+				t.Error("nothing happened meanwhile")
+			}
+		})
+	}
+	t.Run("two changes of one password", func(t *testing.T) {
+		w := newWorld(t)
+		u := w.user("ann", chat.RoleUser)
+		p := w.login("ann", chat.SurfaceInbox).Principal
+		m := &meanwhile{Storage: w.storage}
+		slow := auth.New(m, auth.Config{Now: w.clock, Hasher: auth.CheapParams})
+		first := func() error { return w.ChangePassword(ctx, p, password("ann"), "the first's password") }
+		m.happens = func() { w.ok(first()) }
+		w.code(chat.CodeInvalid, slow.ChangePassword(ctx, p, password("ann"), "the second's password"))
+		if got := must[storage.User](t)(w.FindUser(ctx, string(u.ID))); !auth.VerifyPassword(got.PasswordHash, "the first's password") {
+			t.Error("the second won")
+		}
+	})
+}
