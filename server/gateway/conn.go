@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
@@ -321,13 +320,6 @@ func (c *conn) fail(ctx context.Context, f protocol.ClientFrame, err error) {
 	})
 }
 
-// touch keeps the session from running idle.
-func (c *conn) touch(ctx context.Context) {
-	if err := c.g.auth.Touch(ctx, c.principal); err != nil {
-		c.g.log.LogAttrs(ctx, slog.LevelWarn, "touch failed", slog.String("conn", c.id), slog.Any("err", err))
-	}
-}
-
 // write implements pipe.
 func (c *conn) write(message []byte) error {
 	c.raw.SetWriteDeadline(time.Now().Add(c.g.limits.Write))
@@ -344,8 +336,7 @@ func (c *conn) end(err *chat.Error) {
 func (c *conn) cut() { c.ws.CloseNow() }
 
 // beat sends the heads of the joined rooms, or says at least that the server is there.
-func (c *conn) beat(ctx context.Context) {
-	heads := c.watch.Heads(ctx)
+func (c *conn) beat(heads []protocol.Head) {
 	frame := beatFrame
 	if len(heads) > 0 {
 		frame = protocol.EncodeServer(protocol.ServerFrame{Beat: &protocol.Beat{Heads: heads}})

@@ -21,7 +21,7 @@ func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame, now time.Ti
 		return
 	}
 	if f.Ping == nil {
-		c.touch(ctx)
+		c.g.touch(ctx, c.principal, c.id)
 	}
 	out, err := c.carryOut(ctx, f, now)
 	for list && err == nil && c.retry() {

@@ -47,10 +47,11 @@ type Gateway struct {
 	userSends, guestSends               *table
 	byAddress, pending, byPrincipal     *counts
 
-	wheel   wheel
-	readers sync.WaitGroup // the sockets' readers, and the wheel
-	stop    func()         // ends the wheel
-	ctx     context.Context
+	wheel    wheel
+	headless time.Time      // until when beats carry no heads; the wheel's goroutine's
+	readers  sync.WaitGroup // the sockets' readers, and the wheel
+	stop     func()         // ends the wheel
+	ctx      context.Context
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -107,10 +108,32 @@ func (g *Gateway) deadline() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), g.limits.Request)
 }
 
+// beat beats for one socket. Where storage does not answer in time, sockets hear
+// for a while that the server is there and nothing of heads: one slow answer
+// must not keep the others' beats.
 func (g *Gateway) beat(c *conn) {
+	now := time.Now()
+	if now.Before(g.headless) {
+		c.beat(nil)
+		return
+	}
 	ctx, cancel := context.WithTimeout(g.ctx, time.Second)
 	defer cancel()
-	c.beat(ctx)
+	heads := c.watch.Heads(ctx)
+	if ctx.Err() != nil {
+		g.headless = now.Add(g.limits.Beat / 4)
+	}
+	c.beat(heads)
+}
+
+// touch keeps a session from running idle. It may fail: a full disk must not
+// keep anybody from reading.
+func (g *Gateway) touch(ctx context.Context, p chat.Principal, id string) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := g.auth.Touch(ctx, p); err != nil {
+		g.log.LogAttrs(ctx, slog.LevelWarn, "touch failed", slog.String("request", id), slog.Any("err", err))
+	}
 }
 
 func (g *Gateway) draining() bool {

@@ -201,7 +201,8 @@ func (c *call) identify(w who) error {
 	if err := c.g.principalRequests.take(c.g.now(), string(c.principal.Identity()), 1); err != nil {
 		return err
 	}
-	return c.g.auth.Touch(c.ctx, c.principal)
+	c.g.touch(c.ctx, c.principal, c.id)
+	return nil
 }
 
 // decode reads the JSON body.

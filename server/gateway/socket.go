@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 
 	"nhooyr.io/websocket"
 
@@ -16,6 +17,10 @@ import (
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	if g.draining() {
 		writeError(w, g.farewell())
+		return
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		writeError(w, chat.Errorf(chat.CodeInvalid, "This address is for WebSockets"))
 		return
 	}
 	claimed, err := claim(r)
