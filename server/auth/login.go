@@ -62,8 +62,11 @@ func (s *Service) LogIn(ctx context.Context, username, password string, surface 
 	return s.open(ctx, surface, client, nil, func(w storage.Writer) (storage.User, error) {
 		u, err := w.User(seen.ID)
 		// What was checked must still hold: hashing takes long enough to be disabled in.
-		if err != nil || !u.Active || u.PasswordHash != seen.PasswordHash {
+		if err != nil {
 			return storage.User{}, missing(err, errLogIn)
+		}
+		if !u.Active || u.PasswordHash != seen.PasswordHash {
+			return storage.User{}, errLogIn
 		}
 		if upgrade != "" {
 			u.PasswordHash = upgrade
