@@ -178,7 +178,7 @@ func TestExpiryEndsWatches(t *testing.T) {
 func TestNothingAfterExpiry(t *testing.T) {
 	run(t, func(w *world) {
 		late := w.nodeSweeping(365 * 24 * hour)
-		k := w.watchOn(late, w.mia)
+		k, listed := w.watchOn(late, w.mia), w.watchOn(late, w.mia)
 		w.join(k, w.guestRoom)
 		w.pass(29 * 24 * hour)
 		w.ok(w.auth.Touch(ctx, w.guest))
@@ -188,6 +188,9 @@ func TestNothingAfterExpiry(t *testing.T) {
 		w.settle()
 		if got := k.take(); got != nil || k.end() != chat.CodeSessionExpired {
 			w.Errorf("got %v, ended %q", kinds(got), k.end())
+		}
+		if got := listed.take(); got != nil {
+			w.Errorf("list: %v", kinds(got))
 		}
 		late.Stop()
 	})
@@ -300,25 +303,113 @@ func TestRevocationInDoubt(t *testing.T) {
 	})
 }
 
-// A change that commits while a join's transaction runs does not slip by.
-func TestJoinMeetsRevocation(t *testing.T) {
-	run(t, func(w *world) {
-		k := w.watch(w.mia)
-		var busy sync.WaitGroup
+// A change that commits between a decision and what follows from it does not slip by.
+func TestRevocationBetweenDecisionAndDelivery(t *testing.T) {
+	remove := func(w *world, on string) {
 		w.storage.set(func(s *shaky) {
-			s.during = func(string) { // inside the join's View
-				busy.Go(func() { w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.mia.User)) })
+			s.then = func(name string) {
+				if name != on {
+					w.Errorf("looked in on a %s", name)
+				}
+				w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.mia.User))
 			}
 		})
-		_, err := k.Join(ctx, protocol.Join{Room: w.guestRoom})
-		if err != nil {
+	}
+	t.Run("of a join", func(t *testing.T) {
+		run(t, func(w *world) {
+			k := w.watch(w.mia)
+			remove(w, "view")
+			_, err := k.Join(ctx, protocol.Join{Room: w.guestRoom})
 			w.code(chat.CodeAccessDenied, err)
-		}
-		busy.Wait()
-		w.send(w.guest, w.guestRoom, "not for mia")
+			w.send(w.guest, w.guestRoom, "not for mia")
+			w.settle()
+			if got := kinds(k.ever()); got != nil {
+				w.Errorf("got %v", got)
+			}
+		})
+	})
+	t.Run("of a line of the list", func(t *testing.T) {
+		run(t, func(w *world) {
+			k := w.watch(w.mia)
+			w.settle()
+			w.storage.set(func(s *shaky) {
+				s.then = func(string) { remove(w, "view") } // first the send, then the worker's read
+			})
+			w.send(w.guest, w.guestRoom, "not for mia")
+			w.settle()
+			if got := kinds(k.ever()); got != nil {
+				w.Errorf("got %v", got)
+			}
+			if got := kinds(k.take()); !slices.Equal(got, []string{"gone"}) {
+				w.Errorf("got %v", got)
+			}
+		})
+	})
+	t.Run("of a catch-up", func(t *testing.T) {
+		run(t, func(w *world) {
+			k := w.watch(w.mia)
+			w.join(k, w.guestRoom)
+			w.storage.set(func(s *shaky) {
+				s.after = 1 // the commit's answer is lost, so that joins read storage
+				s.then = func(string) { remove(w, "view") }
+			})
+			w.Send(ctx, w.guest, protocol.Send{Room: w.guestRoom, ClientID: "x", Text: "not for mia"})
+			w.settle()
+			if got := texts(k.ever()); got != nil {
+				w.Errorf("got %v", got)
+			}
+		})
+	})
+	t.Run("of a watch", func(t *testing.T) {
+		run(t, func(w *world) {
+			w.storage.set(func(s *shaky) {
+				s.then = func(string) { w.ok(w.auth.SetActive(ctx, w.mia.User, false)) }
+			})
+			k := &sink{}
+			watch, err := w.Watch(ctx, w.mia, k)
+			w.code(chat.CodeUnauthenticated, err)
+			if watch != nil {
+				w.Error("a disabled user has a watch")
+			}
+		})
+	})
+}
+
+// Not even an event of the removal itself reaches who was removed.
+func TestRemovalIsNotDeliveredToTheRemoved(t *testing.T) {
+	run(t, func(w *world) {
+		k, guest := w.watch(w.mia), w.watch(w.guest)
+		w.join(k, w.guestRoom)
+		w.join(guest, w.guestRoom)
+		w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.mia.User))
+		w.ok(w.AddParticipant(ctx, w.rosa, w.guestRoom, w.mia.User))
+		w.join(k, w.guestRoom)
+		w.ok(w.SetVendorMember(ctx, w.maple.ID, w.mia.User, false))
 		w.settle()
-		if got := texts(k.take()); got != nil {
+		if got := kinds(k.ever()); slices.Contains(got, "participant_removed") {
 			w.Errorf("got %v", got)
+		}
+		if got := kinds(guest.take()); !slices.Equal(got, []string{"participant_removed", "participant_added", "participant_removed"}) {
+			w.Errorf("the others: %v", got)
+		}
+	})
+}
+
+// A link ends with its log-in also where that only runs out.
+func TestLinkEndsWithItsLogin(t *testing.T) {
+	run(t, func(w *world) {
+		out := must(w.Link(ctx, w.credentials[w.ada], w.credentials[w.guest]))(w.T)
+		p := must(w.Resolve(ctx, out.Credential))(w.T)
+		k := w.watch(p)
+		w.join(k, w.guestRoom)
+		w.pass(29 * 24 * hour)
+		w.ok(w.auth.Touch(ctx, p))
+		must(w.Get(ctx, p, w.guestRoom))(w.T)
+		w.pass(2 * 24 * hour)
+		_, err := w.Get(ctx, p, w.guestRoom)
+		w.code(chat.CodeUnauthenticated, err)
+		if k.end() != chat.CodeUnauthenticated {
+			w.Errorf("ended with %q", k.end())
 		}
 	})
 }

@@ -89,6 +89,9 @@ func (s *Service) Watch(ctx context.Context, p chat.Principal, sink Sink) (*Watc
 			return nil, err
 		}
 		if w.confirm(at, c) {
+			if why := w.why(); why != nil { // a Recheck was quicker
+				return nil, why
+			}
 			return w, nil
 		}
 	}
@@ -171,12 +174,17 @@ func (w *Watch) Join(ctx context.Context, q protocol.Join) (protocol.Joined, err
 
 // lost is what a Join gets whose right went while it ran.
 func (w *Watch) lost() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended != nil {
-		return w.ended
+	if why := w.why(); why != nil {
+		return why
 	}
 	return chat.AccessDenied
+}
+
+// why tells why the watch has ended; nil while it lives.
+func (w *Watch) why() *chat.Error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
 }
 
 // begin takes part in a room's fan-out before the decision, so that no Recheck

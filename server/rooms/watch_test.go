@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"anteroom/server/broker"
+	"anteroom/server/rooms"
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
 )
@@ -423,6 +424,36 @@ func TestNodes(t *testing.T) {
 		here.Stop()
 		there.Stop()
 		w.ok(b.Close())
+	})
+}
+
+// A frame that waits for one before it, which never comes, waits no longer than
+// the transactions that could have brought it.
+func TestParkedFramesAreNotForgotten(t *testing.T) {
+	run(t, func(w *world) {
+		b := &lossy{Broker: broker.NewLocal()}
+		here, there := w.node(b), w.node(b)
+		far := w.watchOn(there, w.mia)
+		w.join(far, w.guestRoom)
+		send := func(s *rooms.Service, id chat.ClientID) {
+			must(s.Send(ctx, w.guest, protocol.Send{Room: w.guestRoom, ClientID: id, Text: string(id)}))(w.T)
+		}
+		w.storage.set(func(s *shaky) {
+			s.then = func(string) { // while there has committed "one" and not yet delivered it
+				b.set(true)
+				send(here, "two")
+				b.set(false)
+				send(here, "three")
+				w.settle()
+			}
+		})
+		send(there, "one")
+		w.settle()
+		if got := texts(far.take()); !slices.Equal(got, []string{"one", "two", "three"}) {
+			w.Errorf("got %v", got)
+		}
+		here.Stop()
+		there.Stop()
 	})
 }
 

@@ -189,6 +189,7 @@ type sink struct {
 
 	mu     sync.Mutex
 	frames []rooms.Frame
+	all    []rooms.Frame // ever delivered, as if each had been written at once
 	ended  *chat.Error
 	after  int // frames that came after the end
 }
@@ -199,7 +200,7 @@ func (k *sink) Deliver(f rooms.Frame) {
 	if k.ended != nil {
 		k.after++
 	}
-	k.frames = append(k.frames, f)
+	k.frames, k.all = append(k.frames, f), append(k.all, f)
 }
 
 func (k *sink) Revoke(gone ...chat.RoomID) {
@@ -221,15 +222,26 @@ func (k *sink) End(err *chat.Error) {
 func (k *sink) take() []protocol.ServerFrame {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var out []protocol.ServerFrame
-	for _, f := range k.frames {
+	out := decode(k.frames)
+	k.frames = nil
+	return out
+}
+
+// ever returns all that was delivered, also what was dropped from the queue later.
+func (k *sink) ever() []protocol.ServerFrame {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return decode(k.all)
+}
+
+func decode(frames []rooms.Frame) (out []protocol.ServerFrame) {
+	for _, f := range frames {
 		decoded, err := protocol.DecodeServer(f.Bytes)
 		if err != nil {
 			panic(err)
 		}
 		out = append(out, decoded...)
 	}
-	k.frames = nil
 	return out
 }
 
@@ -287,6 +299,7 @@ type shaky struct {
 	after  int               // so many Updates fail, but have happened
 	views  int               // so many Views fail
 	during func(name string) // runs inside the next View or Update, before its f
+	then   func(name string) // runs after the next View or Update, before its caller goes on
 }
 
 var errDisk = errors.New("the disk has a scratch")
@@ -301,10 +314,12 @@ func (s *shaky) View(ctx context.Context, f func(storage.Reader) error) error {
 	if fails {
 		return errDisk
 	}
-	return s.Storage.View(ctx, func(r storage.Reader) error {
-		s.meet("view")
+	err := s.Storage.View(ctx, func(r storage.Reader) error {
+		s.meet(&s.during, "view")
 		return f(counted{r, &s.reads})
 	})
+	s.meet(&s.then, "view")
+	return err
 }
 
 func (s *shaky) Update(ctx context.Context, f func(storage.Writer) error) error {
@@ -320,19 +335,21 @@ func (s *shaky) Update(ctx context.Context, f func(storage.Writer) error) error 
 		return errDisk
 	}
 	err := s.Storage.Update(ctx, func(w storage.Writer) error {
-		s.meet("update")
+		s.meet(&s.during, "update")
 		return f(countedWriter{w, counted{w, &s.reads}})
 	})
+	s.meet(&s.then, "update")
 	if err == nil && after {
 		return errDisk
 	}
 	return err
 }
 
-func (s *shaky) meet(name string) {
+// meet runs a hook once.
+func (s *shaky) meet(hook *func(string), name string) {
 	s.mu.Lock()
-	f := s.during
-	s.during = nil
+	f := *hook
+	*hook = nil
 	s.mu.Unlock()
 	if f != nil {
 		f(name)
