@@ -209,9 +209,10 @@ func (c *conn) greet(ctx context.Context, re int64, h *protocol.Hello) error {
 	}
 	c.principal = p
 	// Frames of the list may come as soon as the watch is there; they wait behind the welcome.
-	if !c.ask(asked{}) {
+	if !c.ask(asked{greet: true}) {
 		return nil
 	}
+	c.g.touch(ctx, p, c.id)
 	c.watch, err = c.g.rooms.Watch(ctx, p, c)
 	if err != nil {
 		c.answer(item{}, nil)

@@ -65,6 +65,7 @@ type asked struct {
 	room    chat.RoomID // whose content the answer will carry
 	list    bool
 	join    bool // frames of room wait until the answer is queued
+	greet   bool // all frames do
 	revoked bool // the answer must not be given: access was lost meanwhile
 }
 
@@ -175,7 +176,7 @@ func (q *queue) add(it item) {
 		}
 	}
 	q.size += len(it.bytes)
-	if q.asked.join && it.room == q.asked.room && it.room != "" {
+	if q.asked.greet || q.asked.join && it.room == q.asked.room && it.room != "" {
 		q.held = append(q.held, it)
 		return
 	}

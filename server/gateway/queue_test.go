@@ -209,6 +209,17 @@ func TestQueueHoldsEventsBehindJoined(t *testing.T) {
 	})
 }
 
+func TestQueueHoldsAllBehindTheWelcome(t *testing.T) {
+	queued(t, []string{"welcome|1|2"}, func(q *queue, s *script) {
+		q.ask(asked{greet: true})
+		q.Deliver(event("r", "1"))
+		q.Deliver(rooms.Frame{Bytes: []byte("2")})
+		synctest.Wait()
+		q.answer(item{re: 1, bytes: []byte("welcome")}, nil)
+		q.flushHere()
+	})
+}
+
 func TestQueueEnds(t *testing.T) {
 	over := chat.Errorf(chat.CodeUnauthenticated, "over")
 	t.Run("at once", func(t *testing.T) {

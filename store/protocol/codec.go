@@ -8,7 +8,7 @@ import (
 )
 
 // MaxClientFrames is how many frames one WebSocket message from a client may carry.
-const MaxClientFrames = 64
+const MaxClientFrames = 256
 
 // FrameError is a client frame that could not be taken: what is wrong with
 // it, and what it called itself, so that it can be answered.
