@@ -418,6 +418,8 @@ func (m *Machine) forgetStorage() {
 func (m *Machine) tellTabs(sig AuthSignal) {
 	sig.Stamp, sig.Nonce = m.nextStamp(), m.nextNonce()
 	m.stamp, m.nonce = sig.Stamp, sig.Nonce
-	m.persist(KeyAuth(m.surface), encodeStored(AuthSignal{Nonce: sig.Nonce, Stamp: sig.Stamp, Out: true}))
+	sig.Ended = sig.Guest != ""
+	// The record names nobody: a log-out leaves nothing behind.
+	m.persist(KeyAuth(m.surface), encodeStored(AuthSignal{Nonce: sig.Nonce, Stamp: sig.Stamp, Out: true, Ended: sig.Ended}))
 	m.emit(Broadcast{Auth: sig})
 }

@@ -11,6 +11,11 @@ func (m *Machine) runDue() {
 		m.login.retryAt = 0
 		m.advanceLogin()
 	}
+	if m.recordAt != 0 && m.now >= m.recordAt {
+		sig := *m.record
+		m.record, m.recordAt = nil, 0
+		m.authChanged(sig)
+	}
 	if m.guestGone != 0 && m.now >= m.guestGone {
 		m.guestGone = 0
 		m.forgetGuest()
@@ -82,6 +87,7 @@ func (m *Machine) nextWake() int64 {
 	at(m.draftAt)
 	at(m.mintAt)
 	at(m.guestGone)
+	at(m.recordAt)
 	at(m.tokenAsk)
 	at(m.vendorsAt)
 	at(m.listAt)

@@ -151,8 +151,8 @@ func (m *Machine) storedGuest(value string, removed bool) {
 	if removed || value == "" {
 		// A link or a log-out in another tab says so by its own signal, which
 		// may come a moment later.
-		if m.guest != nil && !m.linking() && m.guestGone == 0 {
-			m.guestGone = m.now + guestGrace
+		if m.guest != nil && !m.linking() {
+			m.believeGone(guestGrace)
 		}
 		return
 	}
@@ -181,8 +181,15 @@ func (m *Machine) storedGuest(value string, removed bool) {
 // Often the reason is a log-in in another tab whose signal is on its way.
 func (m *Machine) guestRefused(err *chat.Error) {
 	m.guestDead = true
-	m.guestGone = m.now + 10*guestGrace
+	m.believeGone(10 * guestGrace)
 	m.log("guest session refused", "code", err.Code)
+}
+
+// believeGone waits for a signal that explains the loss, and then acts on it.
+func (m *Machine) believeGone(wait int64) {
+	if at := m.now + wait; m.guestGone == 0 || at < m.guestGone {
+		m.guestGone = at
+	}
 }
 
 // forgetGuest ends the guest session in this tab without a signal. When the

@@ -162,6 +162,7 @@ type AuthSignal struct {
 	Expires    int64               `json:"expires,omitempty"`
 	Host       bool                `json:"host,omitempty"`  // signed by the host: not persisted
 	Guest      chat.GuestSessionID `json:"guest,omitempty"` // the guest session that was linked or forgotten
+	Ended      bool                `json:"ended,omitempty"` // Out of a guest: the chat was ended
 }
 
 func (InitializeChat) intent() {}

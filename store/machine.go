@@ -45,8 +45,10 @@ type Machine struct {
 	stamp     int64  // of the latest explicit log-in or log-out known
 	nonce     string // its nonce
 	deferred  *AuthSignal
-	guestGone int64 // the guest session vanished or was refused: when to believe it
-	guestDead bool  // the server refused it
+	record    *AuthSignal // found in storage, its signal not yet seen
+	recordAt  int64       // when to go by the record alone
+	guestGone int64       // the guest session vanished or was refused: when to believe it
+	guestDead bool        // the server refused it
 	abandoned map[int64]bool
 	revokes   map[string]*revocation // by storage key
 	tokenAsk  int64                  // when a fresh token is to be asked for

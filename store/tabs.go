@@ -139,8 +139,11 @@ func (m *Machine) storageChanged(f StorageChanged) {
 	case key == KeyAuth(m.surface):
 		var sig AuthSignal
 		if !f.Removed && decodeStored(f.Value, &sig) && len(sig.Nonce) <= 200 {
+			// The signal itself says more and may come a moment later.
 			sig.Credential, sig.Revoke = "", ""
-			m.authChanged(sig)
+			if m.newer(sig) && (m.record == nil || m.record.Stamp < sig.Stamp) {
+				m.record, m.recordAt = &sig, m.now+guestGrace
+			}
 		}
 	case strings.HasPrefix(key, KeyPrefix(m.surface)+"outbox."):
 		m.outboxChanged(f)
@@ -193,11 +196,19 @@ func (m *Machine) draftChanged(f StorageChanged) {
 	m.touch(dirtyRoom)
 }
 
+// newer tells whether an explicit log-in or log-out is later than what is known.
+func (m *Machine) newer(sig AuthSignal) bool {
+	return sig.Nonce != m.nonce && (sig.Stamp > m.stamp || sig.Stamp == m.stamp && sig.Nonce > m.nonce)
+}
+
 // authChanged takes another tab's explicit log-in or log-out. The latest wins;
 // the same one by the other road, or an older one, changes nothing.
 func (m *Machine) authChanged(sig AuthSignal) {
-	if sig.Nonce == m.nonce || sig.Stamp < m.stamp || sig.Stamp == m.stamp && sig.Nonce <= m.nonce {
+	if !m.newer(sig) {
 		return
+	}
+	if m.record != nil && m.record.Stamp <= sig.Stamp {
+		m.record, m.recordAt = nil, 0
 	}
 	if m.login != nil && m.login.stamp > sig.Stamp {
 		m.deferred = &sig // this tab's own wish is later; if it fails the other holds
@@ -255,7 +266,7 @@ func (m *Machine) authChanged(sig AuthSignal) {
 func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
 	session := m.session()
 	switch {
-	case sig.Guest != "" && sig.User == "":
+	case sig.Ended:
 		if session == nil && m.expired == "" {
 			m.clearAsOf(sig.Stamp)
 		}

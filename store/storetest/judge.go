@@ -17,7 +17,8 @@ func (p *play) check(t *Tab) {
 		return
 	}
 	v := t.View()
-	if p.gens[t] != v.Generation {
+	if _, known := p.changed[t]; !known || p.gens[t] != v.Generation {
+		p.changed[t] = p.Now()
 		p.gens[t] = v.Generation
 		p.marks[t] = nil
 	}

@@ -34,7 +34,9 @@ type play struct {
 	ledger  []*written
 	marks   map[*Tab]map[chat.RoomID]chat.Cursor
 	gens    map[*Tab]int64
-	retried map[string]bool // texts that may be stored later than their turn
+	cleared map[*Browser]int64 // the latest wish to log in or out
+	changed map[*Tab]int64     // the latest change of generation
+	retried map[string]bool    // texts that may be stored later than their turn
 	fault   error
 }
 
@@ -47,7 +49,8 @@ func Run(plan Plan) error {
 	if plan.Wrap != nil {
 		plan.Wrap(w)
 	}
-	p := &play{World: w, plan: plan, marks: map[*Tab]map[chat.RoomID]chat.Cursor{}, gens: map[*Tab]int64{}, retried: map[string]bool{}}
+	p := &play{World: w, plan: plan, marks: map[*Tab]map[chat.RoomID]chat.Cursor{}, gens: map[*Tab]int64{}, retried: map[string]bool{},
+		cleared: map[*Browser]int64{}, changed: map[*Tab]int64{}}
 	w.Check = p.check
 	w.Trace = p.trace
 	for i := range 2 {
@@ -233,6 +236,10 @@ func (p *play) write(t *Tab) {
 	}
 	p.trace("%s %s (%s) writes %s to %s%s", t.Name, t.ID[:7], v.Auth, text, in.Room[:min(6, len(in.Room))], in.Vendor)
 	m := &written{text: text, browser: t.Browser, tab: t, number: len(p.ledger)}
+	if at, ok := p.cleared[t.Browser]; ok && (v.Principal.Kind != "" || v.Auth == store.AuthExpired) {
+		// This tab has not heard yet that its principal left, or hides what is about to go.
+		m.cleared = at >= p.changed[t] || v.Auth == store.AuthExpired && p.Now()-at < 60_000
+	}
 	for _, o := range t.Tabs {
 		// What a user writes while another is logging in belongs to the former; so
 		// does what is written while two log-ins race in two tabs.
@@ -246,6 +253,7 @@ func (p *play) write(t *Tab) {
 
 // clear notes that what was written in a browser so far may go.
 func (p *play) clear(b *Browser) {
+	p.cleared[b] = p.Now()
 	for _, m := range p.ledger {
 		if m.browser == b {
 			m.cleared = true
