@@ -21,7 +21,8 @@ func hello(credential string, surface chat.Surface, claimed chat.GuestSessionID)
 
 // A first frame that is not good gets an error, a goodbye and the close code of it.
 func TestHelloIsRefused(t *testing.T) {
-	w := newWorld(t, Limits{Hello: 50 * time.Millisecond})
+	w := newWorld(t, Limits{})
+	hasty := newWorld(t, Limits{Hello: 50 * time.Millisecond})
 	w.user("mia", chat.RoleUser)
 	inbox := w.login("mia", chat.SurfaceInbox).Credential
 	g, h := w.guest(), w.guest()
@@ -56,7 +57,11 @@ func TestHelloIsRefused(t *testing.T) {
 		"the credential is twice": {"", strings.Replace(hello(inbox, chat.SurfaceInbox, ""), `"credential"`, `"credential":"x","credential"`, 1), 4500, "a key twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := w.dial(c.query)
+			at := w
+			if c.first == "" {
+				at = hasty
+			}
+			p := at.dial(c.query)
 			if c.first != "" {
 				p.raw(c.first)
 			}
