@@ -185,10 +185,14 @@ func (m *Machine) loginFailed(err *chat.Error) {
 
 func (m *Machine) linked(f Called) {
 	l := m.login
-	if l == nil || l.call != f.Call || m.guest == nil {
+	if l == nil || l.call != f.Call {
 		return
 	}
 	l.call = 0
+	if m.guest == nil {
+		m.becomeUser(l.session, l.principal, "")
+		return
+	}
 	guest := m.guest.ID
 	if err := f.Error; err != nil {
 		if err.Temporary() {

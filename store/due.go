@@ -18,7 +18,11 @@ func (m *Machine) runDue() {
 	}
 	if m.guestGone != 0 && m.now >= m.guestGone {
 		m.guestGone = 0
-		m.forgetGuest()
+		if m.login != nil {
+			m.believeGone(10 * guestGrace) // the log-in under way settles it
+		} else {
+			m.forgetGuest()
+		}
 	}
 	if m.mintAt != 0 && m.now >= m.mintAt {
 		m.mintAt = 0

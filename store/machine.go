@@ -134,7 +134,8 @@ func (m *Machine) Step(in Input) []Effect {
 		m.settle()
 	}
 	m.render()
-	if at := m.nextWake(); at != m.wakeAt {
+	// A timer that fires too early does no harm; moving it for every frame would cost.
+	if at := m.nextWake(); at != 0 && (m.wakeAt == 0 || at < m.wakeAt) {
 		m.wakeAt = at
 		m.emit(Wake{At: at})
 	}
