@@ -23,7 +23,7 @@ type config struct {
 	embedOrigins   []string
 	trustedProxies []netip.Prefix
 	data           string
-	identities     []string
+	identities     []string // specs of auth.ParseHost
 	logLevel       slog.Level
 	demo           bool
 	demoAddr       string
@@ -47,13 +47,20 @@ func (l *list) Set(s string) error {
 	return nil
 }
 
+// specs is a flag that may be repeated and keeps each value as it is.
+type specs []string
+
+func (l *specs) String() string     { return strings.Join(*l, ",") }
+func (l *specs) Set(s string) error { *l = append(*l, s); return nil }
+
 // parseServe reads serve's flags; a flag that is absent is taken from the
 // environment variable ANTEROOM_ and its name in upper case.
 func parseServe(args []string, env environment) (config, error) {
 	var (
-		c                                   config
-		publicURL                           string
-		embedOrigins, proxies, identitySpec list
+		c                     config
+		publicURL             string
+		embedOrigins, proxies list
+		identities            specs
 	)
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -62,7 +69,7 @@ func parseServe(args []string, env environment) (config, error) {
 	fs.Var(&embedOrigins, "embed-origin", "`origin` of a page that may embed the widget, e.g. https://shop.example; repeat it or separate with commas")
 	fs.Var(&proxies, "trusted-proxy", "`address` or network (CIDR) of a proxy whose X-Forwarded-For counts; repeatable")
 	fs.StringVar(&c.data, "data", "./data", "`folder` of the database; made if it does not exist")
-	fs.Var(&identitySpec, "identity", "`issuer` whose signed identity tokens log visitors in; repeatable; see README")
+	fs.Var(&identities, "identity", "`issuer` whose signed identity tokens log visitors in; repeatable; see README")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` that is logged: debug, info, warn or error")
 	fs.BoolVar(&c.demo, "demo", false, "serve the demo shop too and fill the database with demo data; on loopback addresses only")
 	fs.StringVar(&c.demoAddr, "demo-addr", "127.0.0.1:8081", "`address` of the demo shop")
@@ -110,7 +117,7 @@ func parseServe(args []string, env environment) (config, error) {
 		}
 		c.trustedProxies = append(c.trustedProxies, prefix)
 	}
-	c.identities = identitySpec
+	c.identities = identities
 	if c.data == "" {
 		return c, usagef("--data must name a folder")
 	}

@@ -10,7 +10,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+
+	"anteroom/server/internal/operator"
 )
 
 // version is set by the linker; see the Makefile.
@@ -41,15 +44,16 @@ type environment struct {
 const usage = `Anteroom is a chat for websites.
 
   anteroom serve [flags]        run the server (anteroom serve -h lists the flags)
-  anteroom user …               add, passwd, list, disable, enable, role
-  anteroom vendor …             add, member, list
-  anteroom explain …            why somebody can or can't reach a room
-  anteroom backup FILE          write a consistent copy, also while running
-  anteroom --version            print the version
+` + operator.Usage + `  anteroom --version            print the version
 `
 
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, env environment) int {
+	if len(args) > 0 && slices.Contains(operator.Commands, args[0]) {
+		return operator.Run(ctx, args, operator.Env{
+			Lookup: env.lookup, Stdin: env.stdin, Stdout: env.stdout, Stderr: env.stderr, Open: openStorage,
+		})
+	}
 	err := command(ctx, args, env)
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):

@@ -11,14 +11,18 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"anteroom/server/auth"
 	"anteroom/server/broker"
 	"anteroom/server/gateway"
 	"anteroom/server/internal/demo"
+	"anteroom/server/internal/operator"
 	"anteroom/server/rooms"
 	"anteroom/server/storage"
+	"anteroom/server/storage/sqlite"
 	"anteroom/web"
 )
 
@@ -59,12 +63,12 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		c.embedOrigins = append(c.embedOrigins, shopURL(c, shop))
 	}
 
-	st, closeStorage, err := openStorage(c, log)
+	st, err := openStorage(ctx, c.data)
 	if err != nil {
-		return err
+		return usagef("can't use --data %s: %w", c.data, err)
 	}
 	defer func() {
-		if cerr := closeStorage(); err == nil && cerr != nil {
+		if cerr := st.Close(); err == nil && cerr != nil {
 			err = fmt.Errorf("close the database: %w", cerr)
 		}
 	}()
@@ -94,6 +98,12 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		Limits: limits, Log: log, Version: version,
 	})
 
+	stopOperator, operatorFailed, err := operate(ctx, c.data, operator.Deps{Storage: st, Auth: authn, Rooms: useCases, Log: log})
+	if err != nil {
+		return err
+	}
+	defer stopOperator()
+
 	mux := http.NewServeMux()
 	for _, pattern := range []string{"/api/", "/ws", "/healthz", "/readyz"} {
 		mux.Handle(pattern, gate.Handler())
@@ -117,6 +127,8 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		case <-ctx.Done():
 			log.Info("draining")
 			return drain(c.drain, servers, gate)
+		case err := <-operatorFailed:
+			return errors.Join(err, drain(c.drain, servers, gate))
 		case err := <-servers.failed:
 			return errors.Join(err, drain(c.drain, servers, gate))
 		case <-sweeper.C:
@@ -156,10 +168,31 @@ func listen(flag, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// openStorage opens the database in the data folder, which it makes if need be.
-func openStorage(c config, log *slog.Logger) (storage.Storage, func() error, error) {
-	st := storage.NewMemory()
-	return st, st.Close, nil
+// openStorage opens the database in a data folder, which it makes if need be.
+func openStorage(ctx context.Context, data string) (storage.Storage, error) {
+	db, err := sqlite.Open(ctx, filepath.Join(data, "anteroom.db"), sqlite.Options{})
+	if err != nil {
+		return nil, err // not db: a nil *DB in an interface is not nil
+	}
+	return db, nil
+}
+
+// operate serves the operator's commands beside the database. The returned
+// stop waits for those under way; failed gets the error of a socket that broke.
+func operate(ctx context.Context, data string, d operator.Deps) (stop func(), failed <-chan error, err error) {
+	socket, err := operator.Listen(filepath.Join(data, operator.SocketName))
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { // owned by the caller: stop ends it and waits
+		if err := socket.Serve(ctx, d); err != nil {
+			done <- fmt.Errorf("serve the operator's commands: %w", err)
+		}
+	})
+	return func() { cancel(); wg.Wait() }, done, nil
 }
 
 // group is the HTTP servers of the process.
