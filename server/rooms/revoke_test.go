@@ -178,7 +178,7 @@ func TestExpiryEndsWatches(t *testing.T) {
 func TestNothingAfterExpiry(t *testing.T) {
 	run(t, func(w *world) {
 		late := w.nodeSweeping(365 * 24 * hour)
-		k, listed := w.watchOn(late, w.mia), w.watchOn(late, w.mia)
+		k, listed, other := w.watchOn(late, w.mia), w.watchOn(late, w.mia), w.watchOn(late, w.guest)
 		w.join(k, w.guestRoom)
 		w.pass(29 * 24 * hour)
 		w.ok(w.auth.Touch(ctx, w.guest))
@@ -191,6 +191,9 @@ func TestNothingAfterExpiry(t *testing.T) {
 		}
 		if got := listed.take(); got != nil {
 			w.Errorf("list: %v", kinds(got))
+		}
+		if got := kinds(other.take()); !slices.Equal(got, []string{"room unread=0 closed=false"}) {
+			w.Errorf("the list of somebody whose session lives: %v", got)
 		}
 		late.Stop()
 	})

@@ -93,6 +93,48 @@ func TestListIsLive(t *testing.T) {
 	})
 }
 
+// Whoever comes to a room that others have open hears of it, too.
+func TestListIsLiveWhereOthersJoined(t *testing.T) {
+	run(t, func(w *world) {
+		mia, bo := w.watch(w.mia), w.watch(w.bo)
+		w.join(mia, w.guestRoom)
+		w.send(w.guest, w.guestRoom, "one")
+		w.send(w.guest, w.guestRoom, "two")
+		w.settle()
+		if got := bo.take(); got != nil {
+			w.Errorf("before: %v", kinds(got))
+		}
+		w.ok(w.AddParticipant(ctx, w.rosa, w.guestRoom, w.bo.User))
+		w.settle()
+		w.send(w.guest, w.guestRoom, "three")
+		w.settle()
+		if got := kinds(bo.take()); !slices.Equal(got, []string{"room unread=2 closed=false", "room unread=3 closed=false"}) {
+			w.Errorf("added: %v", got)
+		}
+		w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.bo.User))
+		w.send(w.guest, w.guestRoom, "four")
+		w.settle()
+		if got := kinds(bo.take()); !slices.Equal(got, []string{"gone"}) {
+			w.Errorf("removed: %v", got)
+		}
+	})
+}
+
+// What happens between a join's snapshot and its first delivery is not left out.
+func TestJoinMissesNothing(t *testing.T) {
+	run(t, func(w *world) {
+		k := w.watch(w.mia)
+		w.storage.set(func(s *shaky) {
+			s.then = func(string) { w.send(w.guest, w.guestRoom, "between") }
+		})
+		j := must(k.Join(ctx, protocol.Join{Room: w.guestRoom}))(w.T)
+		w.settle()
+		if got := texts(k.take()); j.Head != 1 || !slices.Equal(got, []string{"between"}) {
+			w.Errorf("head %d, then %v", j.Head, got)
+		}
+	})
+}
+
 func TestSignals(t *testing.T) {
 	run(t, func(w *world) {
 		guest, mia, tab, stranger := w.watch(w.guest), w.watch(w.mia), w.watch(w.mia), w.watch(w.stranger)
