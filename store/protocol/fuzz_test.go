@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,14 @@ func bombs() map[string][]byte {
 	}
 }
 
+// slowdown is what a build under test may be slower than the real one.
+var slowdown = func() time.Duration {
+	if raceEnabled || runtime.GOARCH == "wasm" {
+		return 10
+	}
+	return 1
+}()
+
 // A message within the size limit costs at most 10 ms of CPU. The test takes
 // the fastest of some runs, so that a busy machine does not fail it.
 func TestBombsAreCheap(t *testing.T) {
@@ -128,12 +137,13 @@ func TestBombsAreCheap(t *testing.T) {
 			t.Fatalf("%s has %d bytes", name, len(message))
 		}
 		best := time.Hour
-		for range 5 {
+		for range 7 {
 			start := time.Now()
 			DecodeClient(message)
 			best = min(best, time.Since(start))
 		}
-		if best > 10*time.Millisecond {
+		t.Logf("%s: %v", name, best)
+		if best > 10*time.Millisecond*slowdown {
 			t.Errorf("%s took %v", name, best)
 		}
 	}

@@ -100,11 +100,7 @@ func (s *scanner) value(depth int) {
 	case c == '"':
 		s.string()
 	case c == '-' || c >= '0' && c <= '9':
-		start := s.i
-		for s.i < len(s.data) && isNumber(s.data[s.i]) {
-			s.i++
-		}
-		if s.i-start > maxNumber || !json.Valid(s.data[start:s.i]) {
+		if start := s.i; !s.number() || s.i-start > maxNumber {
 			s.fail("a number")
 		}
 	default:
@@ -118,8 +114,38 @@ func (s *scanner) value(depth int) {
 	}
 }
 
-func isNumber(c byte) bool {
-	return c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
+// number scans a number and tells whether it was one.
+func (s *scanner) number() bool {
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return false
+	}
+	if s.peek() == '.' {
+		if s.i++; !s.digits() {
+			return false
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.i++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.i++
+		}
+		return s.digits()
+	}
+	return true
+}
+
+// digits scans one digit or more.
+func (s *scanner) digits() bool {
+	start := s.i
+	for c := s.peek(); c >= '0' && c <= '9'; c = s.peek() {
+		s.i++
+	}
+	return s.i > start
 }
 
 func (s *scanner) array(depth int) {
