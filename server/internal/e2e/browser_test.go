@@ -130,8 +130,13 @@ func await(t testing.TB, what string, cond func() (bool, error)) {
 }
 
 func awaitFor(limit time.Duration, what string, cond func() (bool, error)) error {
+	return awaitEvery(20*time.Millisecond, limit, what, cond)
+}
+
+// awaitEvery looks less often: the API counts who asks.
+func awaitEvery(pause, limit time.Duration, what string, cond func() (bool, error)) error {
 	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		ok, err := cond()

@@ -11,8 +11,9 @@
 //
 // # How elements are found
 //
-// By role and name, in Chromium's own accessibility tree, as a screen reader
-// would: what a test can click, somebody who can't see can use.
+// By role and name, with shadow trees, as a screen reader would: what a test can
+// click, somebody who can't see can use. Clicks and keys are real ones, at the
+// place on screen where the element is.
 //
 // # Invariants
 //

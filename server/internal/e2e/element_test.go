@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -66,71 +67,43 @@ func (d *Doc) mustEval(expression string, out any) {
 	await(d.tab.t, "evaluating "+expression, func() (bool, error) { err := d.eval(expression, out); return err == nil, err })
 }
 
-// Node is an element as the accessibility tree has it.
+// Node is an element found by role and name.
 type Node struct {
 	Role, Name string
-	backend    int64
+	object     string // its remote object
 	place      place
 }
 
-// nodes lists the elements of a role, in the tree's order.
-func (d *Doc) nodes(role string) ([]Node, error) {
-	p, err := d.where()
-	if err != nil {
-		return nil, err
-	}
-	_, document, err := p.evaluate("document", false)
-	if err != nil {
-		return nil, err
-	}
-	type value struct{ Value json.RawMessage }
-	var out struct {
-		Nodes []struct {
-			Ignored          bool
-			Role, Name       value
-			BackendDOMNodeID int64 `json:"backendDOMNodeId"`
-		}
-	}
-	if err := p.session.call("Accessibility.queryAXTree", map[string]any{"objectId": document, "role": role}, &out); err != nil {
-		return nil, err
-	}
-	var list []Node
-	for _, n := range out.Nodes {
-		if n.Ignored {
-			continue
-		}
-		var name string
-		_ = json.Unmarshal(n.Name.Value, &name) // absent: no name
-		list = append(list, Node{Role: role, Name: name, backend: n.BackendDOMNodeID, place: p})
-	}
-	return list, nil
+// names lists the names of a document's elements of a role, in its order.
+func (d *Doc) names(role string) (names []string, err error) {
+	err = d.eval(fmt.Sprintf("(%s)(document, %q).map(x => x.name)", roleAndName, role), &names)
+	return names, err
 }
 
-// named tells whether an element answers to name: exactly, or with something
-// added behind a separator ("Open chat, 2 unread").
-func named(n Node, name string) bool {
-	rest, ok := strings.CutPrefix(n.Name, name)
-	return ok && (rest == "" || strings.ContainsRune(",;:. (·–\n", []rune(rest)[0]))
-}
-
+// lookup finds an element by role and name: exactly, or with something added
+// behind a separator ("Maple Pottery, 2 unread").
 func (d *Doc) lookup(role, name string) (Node, error) {
-	list, err := d.nodes(role)
+	p, err := d.where()
 	if err != nil {
 		return Node{}, err
 	}
-	var names []string
-	for _, n := range list {
-		if n.Name == name {
-			return n, nil
-		}
-		names = append(names, n.Name)
+	quoted, err := json.Marshal(name)
+	if err != nil {
+		return Node{}, err
 	}
-	for _, n := range list {
-		if named(n, name) {
-			return n, nil
-		}
+	_, object, err := p.evaluate(fmt.Sprintf(`(() => {
+		const list = (%s)(document, %q), name = %s;
+		const found = list.find(x => x.name === name) || list.find(x => x.name.startsWith(name) && /^[\s,;:.(·–]/.test(x.name.slice(name.length)));
+		return found ? found.element : undefined;
+	})()`, roleAndName, role, quoted), false)
+	if err != nil {
+		return Node{}, err
 	}
-	return Node{}, fmt.Errorf("no %s named %q among %q", role, name, names)
+	if object == "" {
+		names, err := d.names(role)
+		return Node{}, fmt.Errorf("no %s named %q among %q (%v)", role, name, names, err)
+	}
+	return Node{Role: role, Name: name, object: object, place: p}, nil
 }
 
 // has tells whether there is such an element now.
@@ -154,29 +127,13 @@ func (d *Doc) find(role, name string) Node {
 func (d *Doc) gone(role, name string) {
 	d.tab.t.Helper()
 	await(d.tab.t, fmt.Sprintf("no %s %q", role, name), func() (bool, error) {
-		list, err := d.nodes(role)
-		if err != nil {
-			return false, err
-		}
-		for _, n := range list {
-			if named(n, name) {
-				return false, nil
-			}
-		}
-		return true, nil
+		names, err := d.names(role)
+		return err == nil && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, name) }), err
 	})
 }
 
 // on calls a function with the element as this, e.g. "function() { return this.value }".
 func (n Node) on(function string, out any, args ...any) error {
-	var node struct {
-		Object struct {
-			ObjectID string `json:"objectId"`
-		}
-	}
-	if err := n.place.session.call("DOM.resolveNode", map[string]any{"backendNodeId": n.backend}, &node); err != nil {
-		return err
-	}
 	list := []map[string]any{}
 	for _, a := range args {
 		list = append(list, map[string]any{"value": a})
@@ -185,7 +142,7 @@ func (n Node) on(function string, out any, args ...any) error {
 		Result struct{ Value json.RawMessage }
 	}
 	err := n.place.session.call("Runtime.callFunctionOn", map[string]any{
-		"objectId": node.Object.ObjectID, "functionDeclaration": function, "arguments": list, "returnByValue": true, "userGesture": true,
+		"objectId": n.object, "functionDeclaration": function, "arguments": list, "returnByValue": true, "userGesture": true,
 	}, &got)
 	if err != nil || out == nil || len(got.Result.Value) == 0 {
 		return err
@@ -195,9 +152,9 @@ func (n Node) on(function string, out any, args ...any) error {
 
 // point is the middle of the element in the page's coordinates.
 func (n Node) point(tab *Tab) (x, y float64, err error) {
-	middle := func(s *session, backend int64) (x, y, left, top float64, err error) {
+	middle := func(s *session, key string, id any) (x, y, left, top float64, err error) {
 		var out struct{ Quads [][]float64 }
-		if err := s.call("DOM.getContentQuads", map[string]any{"backendNodeId": backend}, &out); err != nil {
+		if err := s.call("DOM.getContentQuads", map[string]any{key: id}, &out); err != nil {
 			return 0, 0, 0, 0, err
 		}
 		if len(out.Quads) == 0 || len(out.Quads[0]) != 8 {
@@ -206,10 +163,10 @@ func (n Node) point(tab *Tab) (x, y float64, err error) {
 		q := out.Quads[0]
 		return (q[0] + q[4]) / 2, (q[1] + q[5]) / 2, q[0], q[1], nil
 	}
-	if err := n.place.session.call("DOM.scrollIntoViewIfNeeded", map[string]any{"backendNodeId": n.backend}, nil); err != nil {
+	if err := n.place.session.call("DOM.scrollIntoViewIfNeeded", map[string]any{"objectId": n.object}, nil); err != nil {
 		return 0, 0, err
 	}
-	x, y, _, _, err = middle(n.place.session, n.backend)
+	x, y, _, _, err = middle(n.place.session, "objectId", n.object)
 	if err != nil || !n.place.own {
 		return x, y, err
 	}
@@ -219,7 +176,7 @@ func (n Node) point(tab *Tab) (x, y float64, err error) {
 	if err := tab.page.call("DOM.getFrameOwner", map[string]any{"frameId": n.place.frame}, &owner); err != nil {
 		return 0, 0, err
 	}
-	_, _, left, top, err := middle(tab.page, owner.BackendNodeID)
+	_, _, left, top, err := middle(tab.page, "backendNodeId", owner.BackendNodeID)
 	return x + left, y + top, err
 }
 

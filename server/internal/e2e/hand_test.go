@@ -101,7 +101,7 @@ func (s *Server) rooms(credential string) []room {
 func (s *Server) roomWith(credential, text string) room {
 	s.t.Helper()
 	var found room
-	await(s.t, fmt.Sprintf("a room whose last message is %q", text), func() (bool, error) {
+	err := awaitEvery(250*time.Millisecond, patience, fmt.Sprintf("a room whose last message is %q", text), func() (bool, error) {
 		for _, r := range s.rooms(credential) {
 			if r.Last != nil && r.Last.Text == text {
 				found = r
@@ -110,6 +110,9 @@ func (s *Server) roomWith(credential, text string) room {
 		}
 		return false, nil
 	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	return found
 }
 

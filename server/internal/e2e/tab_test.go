@@ -42,7 +42,8 @@ type session struct {
 
 // call runs one command of the DevTools protocol; result may be nil.
 func (s *session) call(method string, params map[string]any, result any) error {
-	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	// A page in the Back-Forward Cache never answers: whoever waits must be able to look elsewhere.
+	ctx, cancel := context.WithTimeout(s.ctx, patience/4)
 	defer cancel()
 	if params == nil {
 		params = map[string]any{}
@@ -233,6 +234,10 @@ func (tab *Tab) framePlace(path string) (place, error) {
 		if info.Type != "iframe" || string(info.ParentFrameID) != string(tab.page.target.TargetID) || !isFrame(info.URL) {
 			continue
 		}
+		// A page in the Back-Forward Cache keeps its frames: only one whose element is on the page counts.
+		if tab.page.call("DOM.getFrameOwner", map[string]any{"frameId": string(info.TargetID)}, nil) != nil {
+			continue
+		}
 		s, err := tab.attach(info.TargetID)
 		return place{session: s, frame: string(info.TargetID), own: true}, err
 	}
@@ -337,6 +342,12 @@ func (tab *Tab) describe() string {
 			text = text[:1500] + "…"
 		}
 		out += "--- " + name + "\n" + text + "\n"
+	}
+	if infos, err := chromedp.Targets(tab.ctx); err == nil {
+		for _, info := range infos {
+			owner := tab.page.call("DOM.getFrameOwner", map[string]any{"frameId": string(info.TargetID)}, nil)
+			out += fmt.Sprintf("--- target %s %s parent %s %s owner %v\n", info.Type, info.TargetID, info.ParentFrameID, info.URL, owner)
+		}
 	}
 	return out
 }
