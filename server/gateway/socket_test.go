@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -323,42 +322,85 @@ func TestBeats(t *testing.T) {
 }
 
 // A peer that stops reading loses its socket as slow_consumer, holds up nobody,
-// and finds everything again afterwards.
+// and finds everything again afterwards. If it reads on before the write
+// deadline it hears why; otherwise it is cut.
 func TestSlowConsumer(t *testing.T) {
-	w := newWorld(t, Limits{QueueFrames: 64, QueueBytes: 256 << 10, Write: time.Second})
+	for name, write := range map[string]time.Duration{"reads on": time.Minute, "never reads": 300 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, Limits{QueueFrames: 64, QueueBytes: 256 << 10, Write: write})
+			w.vendor("maple", w.user("mia", chat.RoleUser))
+			g := w.guest()
+			room := w.open(g.Credential, "maple")
+			tcp, r := w.rawSocket(g.Credential)
+			tcp.Write(wsFrame(0x81, fmt.Appendf(nil, `{"id":2,"join":{"room":"%s"}}`, room)))
+			if op, payload := readFrame(r); op != 1 || !strings.Contains(string(payload), `"joined"`) {
+				t.Fatalf("got %d %s", op, payload)
+			}
+			var slow *conn
+			w.gateway.mu.Lock()
+			for c := range w.gateway.conns {
+				slow = c
+			}
+			w.gateway.mu.Unlock()
+			fast := w.connect(g.Credential, chat.SurfaceWidget)
+			fast.join(room)
+			text := strings.Repeat("x", 4000)
+			sent := int64(1)
+			for late := time.Now().Add(3 * patience); !slow.over(); {
+				if time.Now().After(late) {
+					t.Fatalf("after %d messages the slow socket is still open", sent)
+				}
+				sent = w.say(g.Credential, room, text).Seq
+				fast.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Seq == sent })
+			}
+			if name == "reads on" {
+				tcp.SetDeadline(time.Now().Add(patience))
+				if code := closeCode(tcp, r); code != 4002 {
+					t.Errorf("closed with %d", code)
+				}
+			}
+			w.eventually("the slow socket is gone", func() bool {
+				w.gateway.mu.Lock()
+				defer w.gateway.mu.Unlock()
+				return len(w.gateway.conns) == 1
+			})
+			again := w.connect(g.Credential, chat.SurfaceWidget)
+			if f := again.join(room); f.Joined == nil || f.Joined.Head != sent {
+				t.Fatalf("got %s", protocol.EncodeServer(f))
+			}
+		})
+	}
+}
+
+// Typing that says nothing new within a few seconds goes no further.
+func TestTypingIsCoalesced(t *testing.T) {
+	w := newWorld(t, Limits{})
 	w.vendor("maple", w.user("mia", chat.RoleUser))
 	g := w.guest()
 	room := w.open(g.Credential, "maple")
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	slow, _, err := websocket.Dial(ctx, w.url+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{WriteBufferSize: 512, ReadBufferSize: 512}}})
-	w.must(err)
-	defer slow.CloseNow()
-	w.must(slow.Write(ctx, websocket.MessageText, []byte(hello(g.Credential, chat.SurfaceWidget, "")+"\n"+string(protocol.EncodeClient(protocol.ClientFrame{ID: 2, Join: &protocol.Join{Room: room}})))))
-	for !func() bool {
-		_, m, err := slow.Read(ctx)
-		w.must(err)
-		return strings.Contains(string(m), `"joined"`)
-	}() {
-	}
-	fast := w.connect(g.Credential, chat.SurfaceWidget)
-	fast.join(room)
-	text := strings.Repeat("x", 4000)
-	sent := int64(1)
-	open := func() int {
-		w.gateway.mu.Lock()
-		defer w.gateway.mu.Unlock()
-		return len(w.gateway.conns)
-	}
-	for deadline := time.Now().Add(patience); open() == 2; {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %d messages the slow socket is still open", sent)
+	p := w.connect(g.Credential, chat.SurfaceWidget)
+	staff := w.connect(w.login("mia", chat.SurfaceInbox).Credential, chat.SurfaceInbox)
+	staff.join(room)
+	typing := func(active bool) (n int) {
+		t.Helper()
+		if f := p.ask(protocol.ClientFrame{Typing: &protocol.Typing{Room: room, Active: active}}); f.OK == nil {
+			t.Fatalf("got %s", protocol.EncodeServer(f))
 		}
-		sent = w.say(g.Credential, room, text).Seq
-		fast.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Seq == sent })
+		for _, f := range staff.fence() {
+			if f.Typing != nil && f.Typing.Active == active {
+				n++
+			}
+		}
+		return n
 	}
-	again := w.connect(g.Credential, chat.SurfaceWidget)
-	if f := again.join(room); f.Joined == nil || f.Joined.Head != sent {
-		t.Fatalf("got %s", protocol.EncodeServer(f))
+	for i, c := range []struct {
+		skip   time.Duration
+		active bool
+		want   int
+	}{{0, true, 1}, {0, true, 0}, {typingEvery - 500*time.Millisecond, true, 0}, {time.Second, true, 1}, {0, false, 1}, {0, true, 1}} {
+		w.skip(c.skip)
+		if n := typing(c.active); n != c.want {
+			t.Errorf("step %d: %d signals, want %d", i, n, c.want)
+		}
 	}
 }
