@@ -51,14 +51,14 @@ func BenchmarkIdle(b *testing.B) {
 	w.vendor("maple", w.user("mia", chat.RoleUser))
 	g := w.guest()
 	room := w.open(g.Credential, "maple")
-	inUse := func() float64 {
+	inUse := func() (heap, stack float64) {
 		debug.FreeOSMemory()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return float64(m.HeapInuse + m.StackInuse)
+		return float64(m.HeapAlloc), float64(m.StackInuse)
 	}
 	for b.Loop() {
-		before := inUse()
+		heap, stack := inUse()
 		readers := make([]*bufio.Reader, 0, n)
 		for range n {
 			c, r := w.rawSocket(g.Credential)
@@ -70,8 +70,9 @@ func BenchmarkIdle(b *testing.B) {
 			r.Reset(c) // its 4 KiB are the test's
 			readers = append(readers, r)
 		}
-		perConn := (inUse() - before) / n
-		b.ReportMetric((perConn-4096-600)/1024, "KiB/conn")
+		heapNow, stackNow := inUse()
+		b.ReportMetric(((heapNow-heap)/n-4096-600)/1024, "heap-KiB/conn")
+		b.ReportMetric((stackNow-stack)/n/1024, "stack-KiB/conn")
 		runtime.KeepAlive(readers)
 	}
 }
