@@ -304,7 +304,7 @@ func answer(call int64, status int, body []byte, err error) store.Called {
 	if err != nil {
 		return store.Called{Call: call, Error: chat.Errorf(chat.CodeUnavailable, "The chat can't be reached right now.")}
 	}
-	if status < 400 && status >= 200 {
+	if status >= 200 && status < 300 {
 		return store.Called{Call: call, Body: body}
 	}
 	var b struct {

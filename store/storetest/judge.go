@@ -173,7 +173,7 @@ func (p *play) judgeOrder() error {
 			if e.Kind != chat.MessagePosted {
 				continue
 			}
-			if p.retried[e.Text] {
+			if p.retried[e.Text] || p.Failed[e.Text] {
 				continue
 			}
 			number, tab, _ := strings.Cut(e.Text, "-")

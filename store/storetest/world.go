@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+	"strings"
 
 	"anteroom/store"
 	"anteroom/store/chat"
@@ -25,6 +26,8 @@ type World struct {
 	Trace func(string, ...any)
 	// Logs collects the machines' debug lines.
 	Logs []string
+	// Failed holds the texts that some tab gave up at some time.
+	Failed map[string]bool
 
 	start  int64
 	order  int64
@@ -67,7 +70,7 @@ func (a *agenda) Pop() any {
 
 // NewWorld makes a kind world out of a seed.
 func NewWorld(seed uint64) *World {
-	w := &World{Server: NewServer(), Rand: rand.New(rand.NewPCG(seed, 7))}
+	w := &World{Server: NewServer(), Failed: map[string]bool{}, Rand: rand.New(rand.NewPCG(seed, 7))}
 	w.start = w.Server.Now
 	w.every(25_000, w.Server.Beat)
 	return w
@@ -285,6 +288,12 @@ func (t *Tab) store(e store.Persist) {
 	if !e.Remove && w.chance(w.Faults.Quota) {
 		w.After(0, func() { t.Fact(store.Persisted{Key: e.Key, Error: "quota"}) })
 		return
+	}
+	if strings.Contains(e.Key, ".outbox.") && !e.Remove {
+		var it struct{ Text, Code string }
+		if json.Unmarshal([]byte(e.Value), &it) == nil && it.Code != "" {
+			w.Failed[it.Text] = true
+		}
 	}
 	old, had := t.Values[e.Key]
 	if e.Remove {
