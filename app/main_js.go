@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	guardSockets()
 	s := newShell()
 	surface := s.surface()
 	c := client.New(client.Config{
