@@ -177,7 +177,7 @@ func (m *Model) Settle() {
 	c := m.compose()
 	was := m.composer
 	m.composer = c
-	if c.Place != "" && m.becomes(was.Place, c.Place) {
+	if c.Place != "" && was.Draft != "" && m.becomes(was.Place, c.Place) {
 		// The chat has its room now; the field keeps what was typed meanwhile.
 		m.composer.Draft = was.Draft
 		if was.Draft != c.Draft {

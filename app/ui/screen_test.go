@@ -172,6 +172,19 @@ func TestComposerKeepsWhatIsTyped(t *testing.T) {
 	wantSame(t, "places the field moved to", p.moved, []string{"vendor:maple-pottery"})
 	wantSame(t, "the draft follows", p.took(), []store.Intent{store.SetDraft{Place: "r_1", Text: "and more"}})
 
+	t.Run("an empty field takes the room's draft", func(t *testing.T) {
+		v := guestView()
+		v.CurrentVendor = "maple-pottery"
+		v.Room = &store.RoomView{Loaded: true, Summary: chat.Summary{Room: chat.Room{Vendor: &maple}}}
+		p, m := newPage(v)
+		p.change(m, func(v *store.View) {
+			o := opened()
+			v.CurrentVendor, v.CurrentRoom, v.Room = "", o.CurrentRoom, o.Room
+			v.Room.Draft = "half a thought"
+		})
+		wantSame(t, "composer", p.composer, Composer{Visible: true, Place: "r_1", Draft: "half a thought", Placeholder: "Write to Maple Pottery", Moved: true})
+		wantSame(t, "intents", len(p.took()), 0)
+	})
 	t.Run("another room has its own draft", func(t *testing.T) {
 		p.change(m, func(v *store.View) {
 			v.CurrentRoom, v.Room.Draft = "r_2", "to others"
