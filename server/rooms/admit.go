@@ -102,8 +102,10 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 		return nil, err
 	}
 	s.hub.publish(last.events)
-	if last.notice != nil {
+	if last.opens() {
 		s.noticed.add(room, last.caller.user, day(last.now))
+	}
+	if last.notice != nil {
 		s.hub.signal(room, protocol.ServerFrame{Notice: &protocol.NoticeFrame{Room: room, Notice: *last.notice}}, "", false)
 	}
 	return last, nil

@@ -24,6 +24,7 @@ type hint struct {
 	Seq       int64           `json:"s,omitempty"`
 	Members   bool            `json:"m,omitempty"`
 	Except    chat.Identity   `json:"x,omitempty"`
+	Only      chat.Identity   `json:"o,omitempty"`
 	Reader    chat.Identity   `json:"d,omitempty"`
 	Ephemeral bool            `json:"e,omitempty"`
 	Frame     json.RawMessage `json:"f,omitempty"`
@@ -35,7 +36,7 @@ type hint struct {
 const (
 	hintEvent   = "event"
 	hintSignal  = "signal"
-	hintChanged = "changed" // a list of the user, or of a guest, in Except
+	hintChanged = "changed" // in the lists of one identity
 	hintRecheck = "recheck"
 	hintRevoke  = "revoke"
 )
@@ -86,7 +87,7 @@ func (h *hub) hear(payload []byte) {
 	case hintSignal:
 		h.fanSignal(signal{room: m.Room, except: m.Except, reader: m.Reader, ephemeral: m.Ephemeral, bytes: m.Frame})
 	case hintChanged:
-		h.changed(m.Room, m.Except)
+		h.changed(m.Room, m.Only)
 	case hintRecheck:
 		if m.Change != nil {
 			h.worker.recheck(h.watches(ids(*m.Change)...))

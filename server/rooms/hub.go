@@ -323,31 +323,41 @@ func (h *hub) changed(id chat.RoomID, only chat.Identity) {
 		audience = []string{string(only)}
 	}
 	h.mu.Lock()
-	due := len(h.all) > 0 && (audience == nil || len(h.listening(id, audience)) > 0)
+	due := len(h.all) > 0 && audience == nil
+	if !due {
+		h.listening(id, audience, func(*Watch) bool {
+			due = true
+			return false
+		})
+	}
 	h.mu.Unlock()
 	if due {
 		h.worker.refresh(listKey{id, only})
 	}
 }
 
-// listening gives the watches of some ids, and of admins, that have not joined
-// the room: those that hear of it by room frames. The caller holds h.mu.
-func (h *hub) listening(room chat.RoomID, ids []string) []*Watch {
-	var out []*Watch
-	add := func(w *Watch) {
-		if !w.joined(room) && !slices.Contains(out, w) {
-			out = append(out, w)
-		}
-	}
+// changedFor is changed for one identity, here and on other nodes.
+func (h *hub) changedFor(id chat.RoomID, only chat.Identity) {
+	h.changed(id, only)
+	h.tell(hint{Kind: hintChanged, Room: id, Only: only})
+}
+
+// listening calls f with the watches of some ids, and of admins, that have not
+// joined the room: those that hear of it by room frames. It stops where f
+// returns false. The caller holds h.mu.
+func (h *hub) listening(room chat.RoomID, ids []string, f func(*Watch) bool) {
 	for _, id := range ids {
 		for _, w := range h.index[id] {
-			add(w)
+			if !w.joined(room) && !f(w) {
+				return
+			}
 		}
 	}
 	for _, w := range h.admins {
-		add(w)
+		if !slices.Contains(ids, string(w.p.User)) && !w.joined(room) && !f(w) {
+			return
+		}
 	}
-	return out
 }
 
 // register indexes a watch by all it may be revoked by.

@@ -107,6 +107,6 @@ func (s *Service) Read(ctx context.Context, p chat.Principal, q protocol.Read) e
 			Room: q.Room, Receipt: chat.Receipt{Reader: reader, Seq: mark.Seq},
 		}}, "", true)
 	}
-	s.hub.changed(q.Room, reader)
+	s.hub.changedFor(q.Room, reader)
 	return nil
 }

@@ -239,6 +239,17 @@ func TestOversight(t *testing.T) {
 		if got := kinds(guest.take()); !slices.Equal(got, []string{"notice rosa"}) {
 			w.Errorf("on another day: %v", got)
 		}
+		// After a restart the day's notice is known; it is written, and told, no more.
+		fresh := w.node(nil)
+		rosa := w.login("rosa")
+		must(fresh.Get(ctx, rosa, w.guestRoom))(w.T)
+		w.storage.set(func(s *shaky) { s.before = 1 })
+		must(fresh.Get(ctx, rosa, w.guestRoom))(w.T)
+		w.storage.set(func(s *shaky) { s.before = 0 })
+		fresh.Stop()
+		if got := guest.take(); got != nil {
+			w.Errorf("after a restart: %v", kinds(got))
+		}
 		// Taking part is no oversight.
 		w.rosa = w.login("rosa")
 		w.ok(w.AddParticipant(ctx, w.rosa, w.adaRoom, w.rosa.User))

@@ -215,8 +215,14 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 		if row.GuestSession != "" && row.LinkedUser == "" {
 			audience = append(audience, string(row.GuestSession))
 		}
+		var watches []*Watch
 		h.mu.Lock()
-		watches := h.listening(key.room, audience)
+		h.listening(key.room, audience, func(w *Watch) bool {
+			if key.only == "" || w.identity == key.only {
+				watches = append(watches, w)
+			}
+			return true
+		})
 		h.mu.Unlock()
 		if len(watches) == 0 {
 			return nil
@@ -226,9 +232,6 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 			return err
 		}
 		for _, w := range watches {
-			if key.only != "" && w.identity != key.only {
-				continue
-			}
 			a, v, err := s.decide(rd, nil, w.p, key.room, access.Read)
 			if err != nil {
 				if v.action != "" {
