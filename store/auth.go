@@ -383,9 +383,14 @@ func (m *Machine) logOut(everywhere bool) {
 
 // clearIdentity empties memory and screen of whoever was here.
 func (m *Machine) clearIdentity() {
+	m.dropAll()
+	m.leave()
+}
+
+// leave makes the visitor nobody; what was written stays with its writers.
+func (m *Machine) leave() {
 	m.giveUpLogin()
 	m.forgetMint()
-	m.dropAll()
 	m.clearMemory()
 	m.user, m.guest, m.expired, m.tokenAsk = nil, nil, "", 0
 	m.guestDead, m.guestGone = false, 0

@@ -274,9 +274,10 @@ func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
 		m.usersLeft()
 	case sig.User == "":
 		// Heard where nobody was logged in, or known by its record alone: this
-		// tab's session must end too.
+		// tab's session must end too. A guest's chat in other tabs goes on.
 		key := m.revokeLater(session.Revoke)
-		m.clearAsOf(sig.Stamp)
+		m.dropItems(isUser)
+		m.leave()
 		m.endSession(key, "POST", "/api/logout", session.Credential)
 	default:
 		m.clearAsOf(sig.Stamp)
