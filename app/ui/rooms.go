@@ -115,7 +115,8 @@ type RoomItem struct {
 	I Item
 }
 
-// Render draws the room as a button named by the room.
+// Render draws the room as a button that is named by the room alone and covers
+// all of its entry.
 func (r *RoomItem) Render() app.UI {
 	it := r.I
 	class := "li"
@@ -126,27 +127,27 @@ func (r *RoomItem) Render() app.UI {
 		class += " un"
 	}
 	about := "about-" + string(it.Room)
-	b := app.Button().Type("button").Class(class).Aria("label", it.Title).Aria("describedby", about).OnClick(r.onClick)
+	b := app.Button().Type("button").Class("t1 cover").Dir("auto").Aria("describedby", about).OnClick(r.onClick).Text(it.Title)
 	if it.Selected {
 		b = b.Aria("current", "true")
 	}
-	unread := app.UI(app.Span())
+	unread := app.UI(app.Span().Class("none"))
 	if it.Unread > 0 {
 		unread = app.Span().Class("badge").Body(
 			app.Span().Aria("hidden", true).Text(badgeText(it.Unread)),
 			app.Span().Class("sr").Text(r.M.T.UnreadCount(it.Unread)))
 	}
-	return app.Li().Body(b.Body(
+	return app.Li().Class(class).Body(
 		avatar(it.Letters, ""),
 		app.Span().Class("grow").Body(
-			app.Span().Class("t1").Dir("auto").Text(it.Title),
+			b,
 			app.Span().Class("p").ID("%s", about).Dir("auto").Text(it.Preview),
 		),
 		app.Span().Class("side").Body(
 			app.Span().Class("when").Text(it.When),
 			unread,
 		),
-	))
+	)
 }
 
 func badgeText(n int) string {
@@ -198,9 +199,9 @@ func (i *VendorItem) Render() app.UI {
 	if letters == "" {
 		letters = chat.Initials(i.V.Name)
 	}
-	return app.Li().Body(app.Button().Type("button").Class("li").Aria("label", i.V.Name).OnClick(i.onClick).Body(
+	return app.Li().Class("li").Body(
 		avatar(letters, ""),
-		app.Span().Class("grow t1").Dir("auto").Text(i.V.Name)))
+		app.Button().Type("button").Class("grow t1 cover").Dir("auto").OnClick(i.onClick).Text(i.V.Name))
 }
 
 func (i *VendorItem) onClick(app.Context, app.Event) {

@@ -52,7 +52,7 @@ func (w *Widget) rooms() []app.UI {
 	return []app.UI{
 		app.Header().Class("hello").Body(
 			app.Div().Class("hello-row").Body(
-				app.H2().ID("title").Class("grow").TabIndex(-1).Body(
+				app.H1().ID("title").Class("grow").TabIndex(-1).Body(
 					app.Text(m.Clock.Greeting(m.T)), app.Br(), app.Text(m.T.Ask)),
 				menuButton(m),
 				w.close(),
@@ -97,7 +97,7 @@ func (w *Widget) vendors() []app.UI {
 	return []app.UI{
 		app.Header().Class("head").Body(
 			iconButton(m.T.Back, iconBack, "start", w.onBack),
-			app.H2().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.PickVendor),
+			app.H1().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.PickVendor),
 			w.close(),
 		),
 		Status(m, false),
@@ -114,7 +114,7 @@ func (w *Widget) logIn() []app.UI {
 	return []app.UI{
 		app.Header().Class("head").Body(
 			back,
-			app.H2().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.LogInTitle),
+			app.H1().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.LogInTitle),
 			w.close(),
 		),
 		Status(m, false),
@@ -129,7 +129,7 @@ func (w *Widget) room() []app.UI {
 			iconButton(m.T.Back, iconBack, "start", w.onBack),
 			avatar(roomAvatar(m), ""),
 			app.Div().Class("grow").Body(
-				app.H2().ID("title").Class("t1").TabIndex(-1).Dir("auto").Text(m.Title()),
+				app.H1().ID("title").Class("t1").TabIndex(-1).Dir("auto").Text(m.Title()),
 				Status(m, true),
 			),
 			menuButton(m),
