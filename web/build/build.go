@@ -27,6 +27,8 @@ const slimDefault = false
 type options struct {
 	dir, dist            string
 	slim, noInline, fast bool
+	lines                bool   // keep the line tables of a slim module
+	only                 string // the one package to shim, "" for all; for tests
 }
 
 // manifest is web/dist/manifest.json; package web reads the same shape.
@@ -34,6 +36,7 @@ type manifest struct {
 	Inputs string `json:"inputs"` // hash of everything the build depends on
 	Go     string `json:"go"`
 	Slim   bool   `json:"slim"`
+	Fast   bool   `json:"fast"`
 	Wasm   asset  `json:"wasm"`
 	Exec   asset  `json:"exec"`
 }
@@ -86,7 +89,7 @@ func build(o options) (m manifest, fresh bool, err error) {
 	if err := os.MkdirAll(dist, 0o755); err != nil {
 		return m, false, err
 	}
-	m = manifest{Inputs: inputs, Go: goVersion, Slim: o.slim}
+	m = manifest{Inputs: inputs, Go: goVersion, Slim: o.slim, Fast: o.fast}
 	if m.Wasm, err = o.put(dist, "app", ".wasm", module); err != nil {
 		return m, false, err
 	}
@@ -121,7 +124,11 @@ func compile(o options, work string) ([]byte, error) {
 	if _, err := goCommand(o.dir, env, append(args, "./app")...); err != nil {
 		return nil, fmt.Errorf("compile ./app: %w", err)
 	}
-	return os.ReadFile(out)
+	module, err := os.ReadFile(out)
+	if err == nil && o.slim && !o.lines {
+		err = dropLines(module)
+	}
+	return module, err
 }
 
 // put stores data in dist as stem.<hash>ext.br and .gz.
@@ -173,7 +180,7 @@ func (o options) gzip(data []byte) ([]byte, error) {
 // hashInputs names everything the module's bytes depend on.
 func hashInputs(o options, goVersion string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, goVersion, o.slim, o.noInline, o.fast)
+	fmt.Fprintln(h, goVersion, os.Getenv("GOEXPERIMENT"), o.slim, o.noInline, o.fast, o.lines)
 	var files []string
 	for _, s := range sources {
 		err := filepath.WalkDir(filepath.Join(o.dir, s), func(path string, d fs.DirEntry, err error) error {

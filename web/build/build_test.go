@@ -13,7 +13,7 @@ import (
 )
 
 func TestPutStoresBothCodingsWhole(t *testing.T) {
-	data := make([]byte, 300_000) // longer than any window of a lost flush
+	data := make([]byte, 100_000) // longer than any window of a lost flush
 	r := rand.New(rand.NewSource(1))
 	for i := range data {
 		data[i] = byte(r.Intn(7))

@@ -11,7 +11,11 @@ func main() {
 		dist:     "web/dist",
 		slim:     os.Getenv("SLIM") != "0" && slimDefault || os.Getenv("SLIM") == "1",
 		noInline: on("NOINLINE"),
+		lines:    on("LINES"),
 		fast:     on("FAST"),
+	}
+	if o.slim && !on("INLINE") {
+		o.noInline = true
 	}
 	m, fresh, err := build(o)
 	if err != nil {

@@ -1,0 +1,89 @@
+package web
+
+import (
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The budgets of issue 3, in bytes of brotli.
+const (
+	loaderBudget   = 4096
+	documentBudget = 14 << 10 // one round trip of a fresh connection
+	moduleBudget   = 1_000_000
+)
+
+func packed(t testing.TB, path string) int {
+	t.Helper()
+	b, err := io.ReadAll(get(t, Handler(testConfig(t)), path, "Accept-Encoding", "br").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(b)
+}
+
+func TestLoaderBudget(t *testing.T) {
+	if n := packed(t, "/embed.js"); n > loaderBudget {
+		t.Errorf("embed.js: %d bytes of brotli, at most %d", n, loaderBudget)
+	} else {
+		t.Logf("embed.js: %d of %d bytes", n, loaderBudget)
+	}
+}
+
+func TestDocumentBudget(t *testing.T) {
+	for _, path := range []string{"/widget", "/inbox/"} {
+		if n := packed(t, path); n > documentBudget {
+			t.Errorf("%s: %d bytes of brotli, at most %d", path, n, documentBudget)
+		} else {
+			t.Logf("%s: %d of %d bytes", path, n, documentBudget)
+		}
+	}
+}
+
+// TestModuleBudget holds for a slim module compressed well, which is what a
+// release is; other builds in dist are only reported.
+func TestModuleBudget(t *testing.T) {
+	text, err := files.ReadFile("dist/manifest.json")
+	if err != nil {
+		t.Skip("no module was built: make build")
+	}
+	var m struct {
+		Slim, Fast bool
+		Wasm       struct{ Brotli int }
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Slim && !m.Fast && m.Wasm.Brotli > moduleBudget {
+		t.Errorf("the module: %d bytes of brotli, at most %d", m.Wasm.Brotli, moduleBudget)
+	}
+	t.Logf("slim %v, fast %v: %d of %d bytes", m.Slim, m.Fast, m.Wasm.Brotli, moduleBudget)
+}
+
+// TestScriptsUseNoHTMLSinks keeps our scripts working under Trusted Types, the
+// host page's and our own.
+func TestScriptsUseNoHTMLSinks(t *testing.T) {
+	sinks := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|DOMParser|\beval\(|new Function|setTimeout\(['"]|javascript:`)
+	for _, name := range []string{"embed.js", "boot.js", "sw.js", "sw-kill.js"} {
+		if s := sinks.FindString(script(name)); s != "" {
+			t.Errorf("%s uses %s", name, s)
+		}
+	}
+	if strings.Contains(script("embed.js"), "document.cookie") {
+		t.Error("embed.js touches cookies")
+	}
+}
+
+// TestStrippingIsHarmless holds the scripts to what strip relies on: no line
+// of code begins with // and no template literal spans lines.
+func TestStrippingIsHarmless(t *testing.T) {
+	for _, name := range []string{"embed.js", "boot.js", "sw.js", "sw-kill.js"} {
+		for i, line := range strings.Split(script(name), "\n") {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s, line %d of the stripped script: a template literal over several lines", name, i+1)
+			}
+		}
+	}
+}
