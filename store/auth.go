@@ -208,7 +208,7 @@ func (m *Machine) linked(f Called) {
 		if err.Code == chat.CodeAccessDenied {
 			m.dropItems(func(id chat.Identity) bool { return id == owner })
 		} else {
-			m.readdress(owner)
+			m.orphan(owner) // nobody can say whether it is stored: the visitor decides
 		}
 		m.unpersist(KeyGuestSession)
 		m.guest = nil
@@ -219,23 +219,6 @@ func (m *Machine) linked(f Called) {
 	m.moveDrafts(chat.GuestIdentity(guest), chat.UserIdentity(l.session.User))
 	m.becomeUser(l.session, l.principal, guest)
 	m.unpersist(KeyGuestSession)
-}
-
-// readdress turns what a guest wrote into rooms that are lost into messages to
-// their vendors, for whoever comes next in this browser.
-func (m *Machine) readdress(owner chat.Identity) {
-	for _, it := range append([]*item(nil), m.items...) {
-		if it.Owner != owner {
-			continue
-		}
-		if it.Vendor == "" {
-			m.removeItem(it)
-			continue
-		}
-		it.Owner, it.Room, it.inFlight = "", "", false
-		m.saveItem(it)
-	}
-	m.moveDrafts(owner, "")
 }
 
 // becomeUser makes the session of the log-in under way the visitor's, and tells

@@ -125,8 +125,8 @@ func (m *Machine) becomeGuest(g *guestSession) {
 	m.guest, m.guestDead, m.guestGone = g, false, 0
 	m.setPrincipal(chat.Principal{Kind: chat.KindGuest, GuestSession: g.ID, Name: chat.GuestLabel(g.ID), Surface: m.surface})
 	for _, it := range m.items {
-		if it.Owner == "" && !it.failed() {
-			it.err, it.retryAt = nil, 0
+		if it.Owner == "" && !it.failed() && it.err != nil {
+			it.err, it.retryAt = nil, 0 // it waited for the mint
 		}
 	}
 	m.moveItems("", chat.GuestIdentity(g.ID))

@@ -266,6 +266,13 @@ func (m *Machine) authChanged(sig AuthSignal) {
 func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
 	session := m.session()
 	switch {
+	case sig.Ended && m.linking():
+		if m.guest != nil {
+			owner := chat.GuestIdentity(m.guest.ID)
+			m.dropItems(func(id chat.Identity) bool { return id == owner })
+			m.guest = nil
+			m.advanceLogin()
+		}
 	case sig.Ended:
 		if session == nil && m.expired == "" {
 			m.clearAsOf(sig.Stamp)

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"anteroom/store/chat"
+)
+
+// Sessions that a host signed live in the memory of one page load, and a shop
+// is many page loads. Their handles are kept in storage, so that one log-out
+// ends them all: also those of pages that are gone, sleep in the browser's
+// back-forward cache, or only ever counted unread messages (the shell's own).
+
+// openSession is the handle of a host-signed session that may still be open.
+type openSession struct {
+	Version int         `json:"v"`
+	Revoke  string      `json:"revoke"`
+	User    chat.UserID `json:"user"`
+	Expires int64       `json:"expires"`
+}
+
+// KeyOpen holds an openSession; the shell writes its own under the same prefix.
+func KeyOpen(s chat.Surface, n string) string { return KeyPrefix(s) + "open." + n }
+
+// maxOpen bounds how many are kept; beyond it the one that would end first is ended.
+const maxOpen = 100
+
+func (m *Machine) isOpenKey(key string) bool { return strings.HasPrefix(key, KeyOpen(m.surface, "")) }
+
+// openStored takes a stored handle; it tells whether the value is one of ours.
+func (m *Machine) openStored(key, value string) bool {
+	var o openSession
+	if !decodeStored(value, &o) || o.Version != 1 || !isHandle(o.Revoke) {
+		return false
+	}
+	m.opens[key] = o
+	return true
+}
+
+// keepOpen stores the handle of a host-signed session, or its later end.
+func (m *Machine) keepOpen(s *userSession) {
+	if s == nil || !s.host || !isHandle(s.Revoke) {
+		return
+	}
+	for key, o := range m.opens {
+		if o.Expires != 0 && o.Expires < m.now {
+			delete(m.opens, key)
+			m.unpersist(key)
+		}
+	}
+	key := ""
+	for _, k := range sortedKeys(m.opens) {
+		if m.opens[k].Revoke == s.Revoke {
+			key = k
+		}
+	}
+	if key == "" {
+		key = KeyOpen(m.surface, m.nextID())
+		if len(m.opens) >= maxOpen {
+			first := slices.MinFunc(sortedKeys(m.opens), func(a, b string) int { return cmp.Compare(m.opens[a].Expires, m.opens[b].Expires) })
+			m.revokeLater(m.opens[first].Revoke)
+			delete(m.opens, first)
+			m.unpersist(first)
+		}
+	}
+	o := openSession{Version: 1, Revoke: s.Revoke, User: s.User, Expires: s.Expires}
+	m.opens[key] = o
+	m.persist(key, encodeStored(o))
+}
+
+// endOpen ends the sessions of everybody but keep, and returns their handles' keys.
+func (m *Machine) endOpen(keep chat.UserID) {
+	for _, key := range sortedKeys(m.opens) {
+		o := m.opens[key]
+		if o.User == keep && keep != "" {
+			continue
+		}
+		if o.Expires == 0 || o.Expires > m.now {
+			m.revokeLater(o.Revoke)
+		}
+		delete(m.opens, key)
+		m.unpersist(key)
+	}
+}
