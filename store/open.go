@@ -27,6 +27,10 @@ func KeyOpen(s chat.Surface, n string) string { return KeyPrefix(s) + "open." + 
 // maxOpen bounds how many are kept; beyond it the one that would end first is ended.
 const maxOpen = 100
 
+// openGrace is how far this browser's clock may be ahead of the server's
+// before a handle is taken for one of a session that has ended by itself.
+const openGrace = 3_600_000 // milliseconds
+
 func (m *Machine) isOpenKey(key string) bool { return strings.HasPrefix(key, KeyOpen(m.surface, "")) }
 
 // openStored takes a stored handle; it tells whether the value is one of ours.
@@ -44,16 +48,14 @@ func (m *Machine) keepOpen(s *userSession) {
 	if s == nil || !s.host || !isHandle(s.Revoke) {
 		return
 	}
-	for key, o := range m.opens {
-		if o.Expires != 0 && o.Expires < m.now {
-			delete(m.opens, key)
-			m.unpersist(key)
-		}
-	}
 	key := ""
 	for _, k := range sortedKeys(m.opens) {
-		if m.opens[k].Revoke == s.Revoke {
+		switch o := m.opens[k]; {
+		case o.Revoke == s.Revoke:
 			key = k
+		case o.Expires+openGrace < m.now:
+			delete(m.opens, k)
+			m.unpersist(k)
 		}
 	}
 	if key == "" {
@@ -70,16 +72,14 @@ func (m *Machine) keepOpen(s *userSession) {
 	m.persist(key, encodeStored(o))
 }
 
-// endOpen ends the sessions of everybody but keep, and returns their handles' keys.
+// endOpen ends the sessions of everybody but keep ("" for nobody).
 func (m *Machine) endOpen(keep chat.UserID) {
 	for _, key := range sortedKeys(m.opens) {
 		o := m.opens[key]
-		if o.User == keep && keep != "" {
+		if keep != "" && o.User == keep {
 			continue
 		}
-		if o.Expires == 0 || o.Expires > m.now {
-			m.revokeLater(o.Revoke)
-		}
+		m.revokeLater(o.Revoke)
 		delete(m.opens, key)
 		m.unpersist(key)
 	}
