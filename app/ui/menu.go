@@ -19,9 +19,6 @@ func (m *Model) menuRev() string {
 	if m.menu {
 		rev += "/open"
 	}
-	if m.Device.Installable {
-		rev += "/install"
-	}
 	if m.Device.Notifications {
 		rev += "/notify"
 	}
@@ -66,9 +63,6 @@ func (u *Menu) Render() app.UI {
 	inbox := v.Surface == chat.SurfaceInbox
 	switch v.Auth {
 	case store.AuthUser:
-		if inbox && m.Device.Installable {
-			entry(m.T.Install, u.onInstall)
-		}
 		if inbox && m.Device.Notifications {
 			entry(m.T.Notifications, u.onNotifications)
 		}
@@ -88,7 +82,6 @@ func (u *Menu) Render() app.UI {
 	return app.Div().ID("menu").Class("sheet").Body(app.Ul().Role("list").Class("menu").Body(body...))
 }
 
-func (u *Menu) onInstall(app.Context, app.Event) { u.M.menu = false; u.M.shell.Install() }
 func (u *Menu) onNotifications(app.Context, app.Event) {
 	u.M.menu = false
 	u.M.shell.AskNotifications()
