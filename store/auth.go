@@ -148,6 +148,7 @@ func (m *Machine) loggedIn(f Called) {
 			m.revokeLater(h)
 		}
 	}
+	m.endOpen(s.User)
 	if m.guest != nil && !s.host {
 		// A crash between log-in and link leaves both in storage: the link is then made at the next start.
 		m.persist(KeySession(m.surface), encodeStored(s))
@@ -233,6 +234,7 @@ func (m *Machine) becomeUser(s *userSession, p chat.Principal, guest chat.GuestS
 	if !s.host {
 		m.persist(KeySession(m.surface), encodeStored(s))
 	}
+	m.keepOpen(s)
 	sig := AuthSignal{Nonce: s.Nonce, Stamp: s.Stamp, User: s.User, Name: s.Name, Host: s.host, Guest: guest}
 	m.persist(KeyAuth(m.surface), encodeStored(sig))
 	sig.Credential, sig.Revoke, sig.Expires = s.Credential, s.Revoke, s.Expires
@@ -258,7 +260,7 @@ func (m *Machine) switchTo(s *userSession, p chat.Principal) {
 		m.touch(dirtyTop)
 		return
 	}
-	m.moveItems("", owner)
+	m.claimItems()
 	m.moveDrafts("", owner)
 	m.clearMemory()
 	m.dropItems(func(id chat.Identity) bool { return isUser(id) && id != owner })
@@ -338,6 +340,7 @@ func (m *Machine) session() *userSession {
 func (m *Machine) logOut(everywhere bool) {
 	session := m.session()
 	if session == nil {
+		m.endOpen("")
 		m.usersLeft()
 		m.unpersist(KeySession(m.surface))
 		m.tellTabs(AuthSignal{Out: true})
@@ -353,6 +356,7 @@ func (m *Machine) logOut(everywhere bool) {
 	for i, h := range handles {
 		keys[i] = m.revokeLater(h)
 	}
+	m.endOpen("")
 	user := session.User
 	m.clearIdentity()
 	m.forgetStorage()

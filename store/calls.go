@@ -105,6 +105,7 @@ func (m *Machine) called(f Called) {
 			m.touch(dirtyTop)
 		} else if m.user != nil && protocol.Unmarshal(f.Body, &a) == nil {
 			m.user.Expires = a.ExpiresAt
+			m.keepOpen(m.user)
 			m.planToken()
 		}
 	case callPassword:

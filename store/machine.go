@@ -51,6 +51,7 @@ type Machine struct {
 	guestDead bool        // the server refused it
 	abandoned map[int64]bool
 	revokes   map[string]*revocation // by storage key
+	opens     map[string]openSession // by storage key
 	tokenAsk  int64                  // when a fresh token is to be asked for
 	logError  *chat.Error
 	pwSaved   bool
@@ -102,6 +103,7 @@ func New() *Machine {
 		calls:     map[int64]call{},
 		abandoned: map[int64]bool{},
 		revokes:   map[string]*revocation{},
+		opens:     map[string]openSession{},
 		open:      map[chat.RoomID]*room{},
 		read:      map[chat.RoomID]int64{},
 		readSent:  map[chat.RoomID]int64{},

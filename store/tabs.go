@@ -90,6 +90,8 @@ func (m *Machine) restoreItem(key, value string) bool {
 		}
 		m.revokes[key] = &revocation{handle: value}
 		return true
+	case m.isOpenKey(key):
+		return m.openStored(key, value)
 	}
 	return true // the shell's own keys
 }
@@ -119,7 +121,7 @@ func (m *Machine) restoreOwners() {
 	}
 	if m.user != nil {
 		owner := m.owner()
-		m.moveItems("", owner)
+		m.claimItems()
 		m.moveDrafts("", owner)
 		m.dropItems(func(id chat.Identity) bool { return isUser(id) && id != owner })
 	}
@@ -149,6 +151,10 @@ func (m *Machine) storageChanged(f StorageChanged) {
 		m.outboxChanged(f)
 	case strings.HasPrefix(key, KeyPrefix(m.surface)+"draft."):
 		m.draftChanged(f)
+	case m.isOpenKey(key):
+		if f.Removed || !m.openStored(key, f.Value) {
+			delete(m.opens, key)
+		}
 	case f.Removed:
 		delete(m.revokes, key)
 	}
@@ -157,6 +163,14 @@ func (m *Machine) storageChanged(f StorageChanged) {
 func (m *Machine) outboxChanged(f StorageChanged) {
 	id := chat.ClientID(strings.TrimPrefix(f.Key, KeyOutbox(m.surface, "")))
 	held := m.findItem(id)
+	if held != nil && held.claimed {
+		it, ok := parseItem(f.Key, m.surface, f.Value)
+		if f.Removed || !ok {
+			it = nil
+		}
+		m.claimItem(held, it)
+		return
+	}
 	if f.Removed {
 		// Acknowledged or discarded there.
 		if held != nil && !held.inFlight && held.seq == 0 {

@@ -258,7 +258,11 @@ async function light(token) {
   try {
     const r = await api('/api/login', '', {method: 'POST', body: JSON.stringify({token, surface: 'widget'})});
     const answer = r.ok ? await r.json() : {};
-    if (typeof answer.credential === 'string') { lightCredential = answer.credential; unread(); }
+    if (typeof answer.credential !== 'string') return;
+    lightCredential = answer.credential;
+    // A log-out of any page ends this session too (store/open.go has the record's form).
+    write(local, prefix + 'open.' + crypto.randomUUID(), JSON.stringify({v: 1, revoke: answer.revoke, user: answer.principal.user, expires: answer.expires_at}));
+    unread();
   } catch {}
 }
 function darken() {
@@ -378,11 +382,13 @@ function quiet() {
 // A log-out that the app could not carry out, because it could not load: the shell forgets everything itself.
 function forgetIfLoggedOut() {
   if (!inbound.some((m) => m.type === 'logout')) return;
-  const own = parse(read(local, prefix + 'session'));
-  if (own && own.revoke) {
-    const keepHandle = () => write(local, prefix + 'revoke.0', own.revoke);
-    api('/api/revoke', '', {method: 'POST', body: JSON.stringify({handle: own.revoke}), keepalive: true}).then((r) => { if (!r.ok) keepHandle(); }, keepHandle);
-  }
+  const names = local ? Object.keys(local).filter((k) => k === prefix + 'session' || k.startsWith(prefix + 'open.')) : [];
+  names.forEach((k, i) => {
+    const handle = (parse(read(local, k)) || {}).revoke;
+    if (typeof handle !== 'string') return;
+    const keepHandle = () => write(local, prefix + 'revoke.' + i, handle);
+    api('/api/revoke', '', {method: 'POST', body: JSON.stringify({handle}), keepalive: true}).then((r) => { if (!r.ok) keepHandle(); }, keepHandle);
+  });
   for (const where of [local, session]) {
     try { for (const k of Object.keys(where)) if (k.startsWith(prefix) && !k.startsWith(prefix + 'revoke.')) where.removeItem(k); } catch {}
   }

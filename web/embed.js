@@ -219,9 +219,10 @@ var calls = {
     auth = {out: true};
     unread = 0;
     dress();
-    if (up) login();
-    // A known chatter's frame must forget, also if the page goes away before it could.
-    else if (flag()) { flag('-'); load(true); }
+    // A known chatter's frame must forget, also if this page goes away before it could:
+    // the mark stays until the frame says that it has, and the next page asks again.
+    if (flag()) flag('-');
+    if (up) login(); else if (flag()) load(true);
   },
   destroy: function () {
     post({type: 'destroy'});
