@@ -258,21 +258,31 @@ func (tab *Tab) typeText(text string) {
 // fill clicks a field and replaces what stands in it.
 func (d *Doc) fill(name, text string) {
 	d.tab.t.Helper()
-	d.click("textbox", name)
-	await(d.tab.t, "the field "+name+" to hold the text", func() (bool, error) {
+	await(d.tab.t, fmt.Sprintf("the field %s to hold %q", name, text), func() (bool, error) {
 		n, err := d.lookup("textbox", name)
 		if err != nil {
 			return false, err
 		}
-		if err := n.on("function() { this.focus(); this.select() }", nil); err != nil {
+		x, y, err := n.point(d.tab)
+		if err != nil {
 			return false, err
+		}
+		if err := d.tab.clickAt(x, y); err != nil {
+			return false, err
+		}
+		var focused bool
+		if err := n.on("function() { if (this.getRootNode().activeElement !== this) return false; this.select(); return true }", &focused); err != nil || !focused {
+			return false, fmt.Errorf("a click does not focus it (%v)", err)
 		}
 		if err := d.tab.page.call("Input.insertText", map[string]any{"text": text}, nil); err != nil {
 			return false, err
 		}
 		var now string
 		err = n.on("function() { return this.value }", &now)
-		return now == text, err
+		if err == nil && now != text {
+			err = fmt.Errorf("it holds %q", now)
+		}
+		return err == nil, err
 	})
 }
 

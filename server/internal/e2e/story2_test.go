@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,8 +96,8 @@ func userLogsOut(t *testing.T, offline bool) {
 	s.shutOut("the fresh guest", fresh.Credential, "widget", room, "As Ada")
 
 	// What was copied before is dead: session, token, and the guest's secret.
-	for _, c := range append(credentials, guest.Credential) {
-		await(t, "the old credential to be dead", func() (bool, error) {
+	for i, c := range append(credentials, guest.Credential) {
+		await(t, fmt.Sprintf("old credential %d of %d to be dead", i+1, len(credentials)+1), func() (bool, error) {
 			status, _ := s.request("GET", "/api/rooms", c, nil, nil)
 			return status == http.StatusUnauthorized, nil
 		})

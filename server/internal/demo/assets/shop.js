@@ -7,7 +7,7 @@ window.Anteroom = window.Anteroom || function () { (window.Anteroom.q = window.A
 // The shop's server signs a short-lived token for whoever its cookie belongs to.
 function tokenProvider() {
   return fetch('/account/token', { method: 'POST' }).then(function (answer) {
-    if (!answer.ok) throw new Error('nobody is logged in');
+    if (!answer.ok) throw new Error('no token');
     return answer.json();
   }).then(function (body) { return body.token; });
 }
