@@ -129,7 +129,7 @@ func (m *Machine) becomeGuest(g *guestSession) {
 			it.err, it.retryAt = nil, 0 // it waited for the mint
 		}
 	}
-	m.moveItems("", chat.GuestIdentity(g.ID))
+	m.claimItems()
 	m.moveDrafts("", chat.GuestIdentity(g.ID))
 	m.touch(dirtyAll)
 }

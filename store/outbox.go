@@ -13,6 +13,7 @@ import (
 type item struct {
 	storedItem
 	inFlight bool
+	claimed  bool  // storage was asked whose it is by now
 	seq      int64 // acknowledged under this seq; shown until its event is held
 	retryAt  int64
 	err      *chat.Error // of the last try
@@ -404,6 +405,36 @@ func (m *Machine) moveItems(from, to chat.Identity) {
 			it.Owner = to
 			m.saveItem(it)
 		}
+	}
+	m.touch(dirtyRoom)
+}
+
+// claimItems takes over what was written while the visitor was nobody. Another
+// tab may have become somebody else at the same moment and taken it: storage
+// says whose it is, so that no message is sent by two principals.
+func (m *Machine) claimItems() {
+	for _, it := range m.items {
+		if it.Owner == "" {
+			it.claimed = true
+			m.emit(Recall{Key: KeyOutbox(m.surface, it.ClientID)})
+		}
+	}
+}
+
+// claimItem goes on with what storage said.
+func (m *Machine) claimItem(it *item, stored *item) {
+	it.claimed = false
+	if stored == nil {
+		if !m.memory {
+			m.forgetItem(it) // sent or discarded by another tab
+			return
+		}
+	} else {
+		it.storedItem, it.err = stored.storedItem, cmp.Or(stored.err, it.err)
+	}
+	if it.Owner == "" && m.owner() != "" {
+		it.Owner = m.owner()
+		m.saveItem(it)
 	}
 	m.touch(dirtyRoom)
 }

@@ -238,7 +238,7 @@ func (p *play) write(t *Tab) {
 	m := &written{text: text, browser: t.Browser, tab: t, number: len(p.ledger)}
 	if at, ok := p.cleared[t.Browser]; ok && (v.Principal.Kind != "" || v.Auth == store.AuthExpired) {
 		// This tab has not heard yet that its principal left, or hides what is about to go.
-		m.cleared = at >= p.changed[t] || v.Auth == store.AuthExpired && p.Now()-at < 60_000
+		m.cleared = at >= p.changed[t] || v.Principal.Kind != chat.KindGuest && p.Now()-at < 60_000
 	}
 	for _, o := range t.Tabs {
 		// What a user writes while another is logging in belongs to the former; so
