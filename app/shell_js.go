@@ -179,7 +179,7 @@ func (s *shell) adopt() {
 	case vendor != "":
 		s.m.StartChat(vendor)
 	case len(s.held) > 0 || before.Get("text").String() != "":
-		s.m.PickVendor() // somebody wrote before saying to whom
+		s.m.Write()
 	}
 	s.sendHeld()
 	s.m.Settle()

@@ -251,13 +251,16 @@ func question(name, text, cancel string, yes, no app.EventHandler) app.UI {
 	return app.Div().Class("sheet").Role("group").Aria("label", name).Body(
 		app.P().Text(text),
 		app.Div().Class("buttons").Body(
-			app.Button().Type("button").Class("cta small danger").OnClick(yes, app.EventScope(name)).Text(name),
+			app.Button().Type("button").ID("ask-yes").Class("cta small danger").OnClick(yes, app.EventScope(name)).Text(name),
 			app.Button().Type("button").Class("text").OnClick(no).Text(cancel)))
 }
 
-func (a *About) onClose(app.Context, app.Event)  { a.M.ask = AskClose }
-func (a *About) onBlock(app.Context, app.Event)  { a.M.ask = AskBlock }
-func (a *About) onCancel(app.Context, app.Event) { a.M.ask = AskNothing }
+func (a *About) onClose(app.Context, app.Event) { a.M.question(AskClose) }
+func (a *About) onBlock(app.Context, app.Event) { a.M.question(AskBlock) }
+func (a *About) onCancel(app.Context, app.Event) {
+	a.M.ask = AskNothing
+	a.M.shell.Focus("about-title")
+}
 func (a *About) onCloseYes(app.Context, app.Event) {
 	a.M.ask = AskNothing
 	a.M.Do(store.CloseRoom{Room: a.M.view.CurrentRoom})

@@ -49,11 +49,8 @@ func (u *Menu) Render() app.UI {
 		return app.Div().ID("menu").Class("none")
 	}
 	if m.ask == AskEnd {
-		return app.Div().ID("menu").Class("sheet").Role("group").Aria("label", m.T.EndChat).Body(
-			app.P().Text(m.T.EndChatAsk),
-			app.Div().Class("buttons").Body(
-				app.Button().Type("button").Class("cta small danger").OnClick(u.onEndYes).Text(m.T.EndChatYes),
-				textButton(m.T.Cancel, u.onCancel)))
+		return app.Div().ID("menu").Body(
+			question(m.T.EndChatYes, m.T.EndChatAsk, m.T.Cancel, u.onEndYes, u.onCancel))
 	}
 	var body []app.UI
 	entry := func(name string, on app.EventHandler) {
@@ -93,8 +90,11 @@ func (u *Menu) onLogOutAll(app.Context, app.Event) {
 	u.M.menu = false
 	u.M.Do(store.LogOut{Everywhere: true})
 }
-func (u *Menu) onEnd(app.Context, app.Event)    { u.M.ask = AskEnd }
-func (u *Menu) onCancel(app.Context, app.Event) { u.M.ask, u.M.menu = AskNothing, false }
+func (u *Menu) onEnd(app.Context, app.Event) { u.M.question(AskEnd) }
+func (u *Menu) onCancel(app.Context, app.Event) {
+	u.M.ask, u.M.menu = AskNothing, false
+	u.M.shell.Focus("title")
+}
 func (u *Menu) onEndYes(app.Context, app.Event) {
 	u.M.ask, u.M.menu = AskNothing, false
 	u.M.Do(store.EndChat{})

@@ -95,6 +95,7 @@ type Model struct {
 
 	// What only the screen knows.
 	pickVendor bool
+	writing    bool // somebody writes who has not said to whom
 	logIn      bool
 	menu       bool
 	about      bool
@@ -102,7 +103,6 @@ type Model struct {
 	ask        Ask
 	composer   Composer
 	screen     Screen
-	asked      bool // this principal's vendors were asked for
 }
 
 // NewModel makes the model of one page.
@@ -124,7 +124,7 @@ func (m *Model) Update() {
 	m.view = m.st.View()
 	if m.view.Generation != old.Generation {
 		// Another principal: nothing of the former one's screens stays open.
-		m.pickVendor, m.logIn, m.menu, m.about, m.password, m.ask, m.asked = false, false, false, false, false, AskNothing, false
+		m.pickVendor, m.writing, m.logIn, m.menu, m.about, m.password, m.ask = false, false, false, false, false, false, AskNothing
 		m.logRev++
 		m.composer.Place = "" // what the field holds is not this principal's
 		if m.view.Principal.Identity() != old.Principal.Identity() && m.view.Auth != store.AuthUser {
@@ -142,7 +142,7 @@ func (m *Model) Update() {
 			m.jump++
 			m.ask, m.about = AskNothing, false
 		}
-		m.pickVendor, m.menu = false, false
+		m.pickVendor, m.menu, m.writing = false, false, false
 	}
 	if m.view.PasswordSaved && !old.PasswordSaved {
 		m.password = false
@@ -196,7 +196,7 @@ func (m *Model) Settle() {
 		first := m.screen == ""
 		m.screen = s
 		m.shell.Screen(s)
-		if !first {
+		if !first && !(s == ScreenVendors && m.writing) {
 			m.shell.Focus(focusOf(s))
 		}
 	}
@@ -237,6 +237,9 @@ func (m *Model) Screen() Screen {
 
 func (m *Model) compose() Composer {
 	v, s := m.view, m.Screen()
+	if s == ScreenVendors && m.writing {
+		return Composer{Visible: true, Placeholder: m.T.Write}
+	}
 	if v.Room == nil || s != ScreenRoom && s != ScreenAbout {
 		return Composer{}
 	}
@@ -363,7 +366,7 @@ func (m *Model) Escape() bool {
 	case m.logIn:
 		m.logIn = false
 	case m.pickVendor:
-		m.pickVendor = false
+		m.pickVendor, m.writing = false, false
 	case m.about:
 		m.about = false
 	default:
@@ -371,6 +374,12 @@ func (m *Model) Escape() bool {
 	}
 	m.Settle()
 	return true
+}
+
+// question asks in place; the focus goes to the answer.
+func (m *Model) question(a Ask) {
+	m.ask = a
+	m.shell.Focus("ask-yes")
 }
 
 // PickVendor shows the vendors, or opens the only one there is.
@@ -412,6 +421,13 @@ func (m *Model) staff() bool {
 func (m *Model) With(slug string) bool {
 	r := m.view.Room
 	return m.Screen() == ScreenRoom && r.Summary.Vendor != nil && r.Summary.Vendor.Slug == slug && !m.Room().Closed
+}
+
+// Write asks to whom somebody writes who began before the screen stood. The
+// field stays as it is: the next letter must not be lost.
+func (m *Model) Write() {
+	m.writing = true
+	m.PickVendor()
 }
 
 // StartChat goes to the chat with a vendor.

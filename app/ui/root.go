@@ -160,7 +160,7 @@ func (w *Widget) onLogOut(app.Context, app.Event) {
 func (w *Widget) onBack(app.Context, app.Event) {
 	m := w.M
 	if m.logIn || m.pickVendor {
-		m.logIn, m.pickVendor = false, false
+		m.logIn, m.pickVendor, m.writing = false, false, false
 		m.Settle()
 		return
 	}

@@ -202,6 +202,24 @@ func TestComposerKeepsWhatIsTyped(t *testing.T) {
 	})
 }
 
+func TestWhoWritesFirstIsAskedToWhom(t *testing.T) {
+	v := guestView()
+	v.Rooms, v.Auth, v.Principal = nil, store.AuthNone, chat.Principal{}
+	p, m := newPage(v)
+	m.Write()
+	wantSame(t, "screen", m.Screen(), ScreenVendors)
+	wantSame(t, "the field stays", p.composer, Composer{Visible: true, Placeholder: "Write a message"})
+	wantSame(t, "the focus stays", len(p.focused), 0)
+	if m.Send("Hello") {
+		t.Error("a text to nobody was taken")
+	}
+	p.change(m, func(v *store.View) {
+		v.CurrentVendor = "maple-pottery"
+		v.Room = &store.RoomView{Loaded: true, Summary: chat.Summary{Room: chat.Room{Vendor: &maple}}}
+	})
+	wantSame(t, "composer", p.composer, Composer{Visible: true, Place: "vendor:maple-pottery", Placeholder: "Write to Maple Pottery", Moved: true})
+}
+
 func TestSendRefuses(t *testing.T) {
 	p, m := newPage(opened())
 	for _, text := range []string{"", " \n ", strings.Repeat("x", chat.MaxText+1), "a\x00b"} {
