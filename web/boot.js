@@ -157,10 +157,16 @@ function post(message) {
 }
 const text = (v, max) => typeof v === 'string' ? v.slice(0, max) : '';
 
+// debug is what Anteroom('debug') tells: no more than this leaves the frame.
+function debug() {
+  if (onDebug) return onDebug();
+  const store = window.useChatStore ? useChatStore() : {};
+  return {connected: !!store.isConnected, guestSessionId: text(store.guestSessionId || (parse(read(local, 'chatGuestSession')) || {}).id, 28), rooms: (store.rooms || []).length};
+}
 function receive(m) {
   switch (m.type) {
   case 'ping':
-    post({type: 'pong', debug: onDebug ? onDebug() : {connected: false, guestSessionId: text((parse(read(local, 'chatGuestSession')) || {}).id, 28), rooms: 0}});
+    post({type: 'pong', debug: debug()});
     return;
   case 'init':
     host.vendor = text(m.vendor, 64);

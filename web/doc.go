@@ -38,6 +38,7 @@
 //	           is delivered too
 //	onWipe(fn) fn(): another tab's log-out reached the shell (informative)
 //	onDebug(fn) fn() → {connected, guestSessionId, rooms: number}, what Anteroom('debug') tells
+//	           (without it the shell reads window.useChatStore)
 //	post(object) to the host page (adds anteroom:1, posts to the checked origin only;
 //	           nothing outside a frame)
 //	live()     go-app has mounted and shows its first view: body gets is-live, the loading
