@@ -1,7 +1,8 @@
 // The shell's boot script: it serves the composer, talks to the host page,
 // loads the module when that disturbs nobody, and hands over to the app
 // through window.anteroomBoot (see doc.go). It is inlined in the documents
-// and allowed by its hash. build strips the comments that fill a line.
+// and allowed by its hash. Lines that hold only a comment are stripped. It is one
+// file of some 500 lines because its parts share one closure and one request.
 (() => {
 'use strict';
 const texts = {
