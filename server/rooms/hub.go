@@ -58,6 +58,8 @@ type join struct {
 	w *Watch
 	r *hubRoom
 
+	leaving bool // guarded by w.mu: lists tell of the room again
+
 	// Guarded by r.mu.
 	state    joinState
 	last     int64 // the newest seq that was delivered

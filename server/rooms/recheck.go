@@ -48,9 +48,15 @@ func (s *Service) recheck(ctx context.Context, w *Watch, further ...chat.RoomID)
 			rooms = append(rooms, j.r.id)
 		}
 	}
-	ended := w.ended != nil
+	ended, joins := w.ended, slices.Clone(w.joins)
 	w.mu.Unlock()
-	if ended {
+	if ended != nil { // perhaps by somebody who has not done with it
+		for _, j := range joins {
+			w.drop(j)
+		}
+		if ended != errClosed {
+			w.sink.End(ended)
+		}
 		return
 	}
 	var (
@@ -99,14 +105,18 @@ func (s *Service) recheck(ctx context.Context, w *Watch, further ...chat.RoomID)
 func (w *Watch) lose(room chat.RoomID) {
 	w.mu.Lock()
 	i := slices.IndexFunc(w.joins, func(j *join) bool { return j.r.id == room })
-	if i < 0 {
-		if w.ended == nil {
-			w.sink.Revoke(room)
-		}
-		w.mu.Unlock()
+	var j *join
+	if i >= 0 {
+		j = w.joins[i]
+	}
+	w.mu.Unlock()
+	if j != nil && w.dropThen(j, func() { w.sink.Revoke(room) }) {
 		return
 	}
-	j := w.joins[i]
-	w.mu.Unlock()
-	w.dropThen(j, func() { w.sink.Revoke(room) })
+	// It was left before, and nothing comes any more: what is queued may be of then.
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended == nil {
+		w.sink.Revoke(room)
+	}
 }

@@ -30,7 +30,7 @@ type Sink interface {
 	// Revoke drops what is queued of the rooms and queues a gone frame for each.
 	Revoke(rooms ...chat.RoomID)
 	// End drops everything that is queued and closes the connection with the
-	// error's close code. Nothing is delivered afterwards.
+	// error's close code. Nothing is delivered afterwards. It may be called again.
 	End(*chat.Error)
 }
 
@@ -260,22 +260,27 @@ func (w *Watch) Leave(room chat.RoomID) {
 // drop takes a join out of the fan-out. Dropping twice does nothing.
 func (w *Watch) drop(j *join) { w.dropThen(j, func() {}) }
 
-// dropThen is drop that runs then under the room's lock, once.
-func (w *Watch) dropThen(j *join, then func()) {
+// dropThen is drop that runs then under the room's lock, once; it tells whether
+// this call did. The watch knows of the join until nothing can be delivered
+// through it any more: a Recheck that came between would find nothing to end.
+func (w *Watch) dropThen(j *join, then func()) (first bool) {
 	w.mu.Lock()
-	w.joins = remove(w.joins, j)
+	j.leaving = true
 	w.mu.Unlock()
 	j.r.mu.Lock()
-	first := j.state != over
-	if first {
+	if first = j.state != over; first {
 		j.state = over
 		j.r.joins = remove(j.r.joins, j)
 		then()
 	}
 	j.r.mu.Unlock()
+	w.mu.Lock()
+	w.joins = remove(w.joins, j)
+	w.mu.Unlock()
 	if first {
 		w.s.hub.release(j.r)
 	}
+	return first
 }
 
 // resync tells the client that a gap can't be filled: it has to join anew.
@@ -291,7 +296,7 @@ func (w *Watch) resync(j *join) {
 func (w *Watch) joined(room chat.RoomID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.joins, func(j *join) bool { return j.r.id == room })
+	return slices.ContainsFunc(w.joins, func(j *join) bool { return j.r.id == room && !j.leaving })
 }
 
 // offer queues a frame of the list, unless the watch was rechecked after the
