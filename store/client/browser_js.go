@@ -147,11 +147,12 @@ func (p *page) Send(sig store.AuthSignal) {
 }
 
 func (p *page) signal(v js.Value, post func(store.Fact)) {
-	if v.Type() != js.TypeString || v.Length() > 1<<14 {
+	if v.Type() != js.TypeString {
 		return
 	}
+	text := v.String() // a string has no Length: that panics
 	var sig store.AuthSignal
-	if json.Unmarshal([]byte(v.String()), &sig) == nil && sig.Nonce != "" {
+	if len(text) <= 1<<14 && json.Unmarshal([]byte(text), &sig) == nil && sig.Nonce != "" {
 		post(store.AuthChanged{Auth: sig})
 	}
 }
@@ -214,7 +215,7 @@ func (p *page) Listen(post func(store.Fact)) (stop func()) {
 	on(p.window, "offline", func(js.Value) { post(store.NetworkChanged{Online: false}) })
 	on(p.window, "focus", back)
 	on(p.window, "pageshow", back)
-	on(p.window, "pagehide", func(js.Value) { post(store.VisibilityChanged{Visible: false}) })
+	on(p.window, "pagehide", func(js.Value) { post(store.Slept{}) })
 	on(document, "resume", back)
 	on(document, "freeze", func(js.Value) { post(store.VisibilityChanged{Visible: false}) })
 	on(document, "visibilitychange", func(e js.Value) {
