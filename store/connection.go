@@ -59,7 +59,7 @@ const (
 
 // connectable tells whether there is somebody to connect as, and leave to.
 func (m *Machine) connectable() bool {
-	return m.started && !m.conn.outdated && !m.linking() && (m.user != nil || m.guest != nil && !m.guestDead)
+	return m.started && !m.asleep && !m.conn.outdated && !m.linking() && (m.user != nil || m.guest != nil && !m.guestDead)
 }
 
 // ensureConnection opens a socket where there should be one, and closes one
@@ -343,6 +343,9 @@ func (m *Machine) networkChanged(online bool) {
 
 func (m *Machine) visibilityChanged(visible bool) {
 	m.visible = visible
+	if visible {
+		m.asleep = false
+	}
 	if !visible {
 		m.flushDrafts()
 		return

@@ -123,6 +123,10 @@ type (
 	// NetworkChanged and VisibilityChanged come from the browser.
 	NetworkChanged    struct{ Online bool }
 	VisibilityChanged struct{ Visible bool }
+	// Slept says that the page goes away, perhaps into the browser's
+	// back-forward cache; VisibilityChanged{Visible: true} wakes it. A socket
+	// that is open then is cut by the browser with an error in the console.
+	Slept struct{}
 	// Persisted reports that a Persist failed (quota, blocked): the machine goes
 	// on in memory and says so in one debug line.
 	Persisted struct {
@@ -197,6 +201,7 @@ func (Received) fact()          {}
 func (Woken) fact()             {}
 func (NetworkChanged) fact()    {}
 func (VisibilityChanged) fact() {}
+func (Slept) fact()             {}
 func (Persisted) fact()         {}
 func (Called) fact()            {}
 func (StorageChanged) fact()    {}

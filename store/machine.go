@@ -23,6 +23,7 @@ type Machine struct {
 	quotaSaid bool
 	network   bool // the browser says there is a network
 	visible   bool
+	asleep    bool // the page is in the browser's back-forward cache, or gone
 
 	out    []Effect // of the running Step
 	dirty  dirty
@@ -45,11 +46,10 @@ type Machine struct {
 	stamp     int64  // of the latest explicit log-in or log-out known
 	nonce     string // its nonce
 	deferred  *AuthSignal
-	record    *AuthSignal // found in storage, its signal not yet seen
-	recordAt  int64       // when to go by the record alone
-	guestGone int64       // the guest session vanished or was refused: when to believe it
-	guestDead bool        // the server refused it
-	abandoned map[int64]bool
+	record    *AuthSignal            // found in storage, its signal not yet seen
+	recordAt  int64                  // when to go by the record alone
+	guestGone int64                  // the guest session vanished or was refused: when to believe it
+	guestDead bool                   // the server refused it
 	revokes   map[string]*revocation // by storage key
 	opens     map[string]openSession // by storage key
 	tokenAsk  int64                  // when a fresh token is to be asked for
@@ -99,16 +99,15 @@ type Machine struct {
 func New() *Machine {
 	m := &Machine{
 		network: true, visible: true,
-		requests:  map[int64]request{},
-		calls:     map[int64]call{},
-		abandoned: map[int64]bool{},
-		revokes:   map[string]*revocation{},
-		opens:     map[string]openSession{},
-		open:      map[chat.RoomID]*room{},
-		read:      map[chat.RoomID]int64{},
-		readSent:  map[chat.RoomID]int64{},
-		creates:   map[string]bool{},
-		drafts:    map[draftKey]*draft{},
+		requests: map[int64]request{},
+		calls:    map[int64]call{},
+		revokes:  map[string]*revocation{},
+		opens:    map[string]openSession{},
+		open:     map[chat.RoomID]*room{},
+		read:     map[chat.RoomID]int64{},
+		readSent: map[chat.RoomID]int64{},
+		creates:  map[string]bool{},
+		drafts:   map[draftKey]*draft{},
 	}
 	m.view = &View{Connection: Idle, Auth: AuthNone}
 	return m
@@ -283,6 +282,10 @@ func (m *Machine) learn(f Fact) {
 		m.networkChanged(f.Online)
 	case VisibilityChanged:
 		m.visibilityChanged(f.Visible)
+	case Slept:
+		m.visibilityChanged(false)
+		m.asleep = true
+		m.hangUp()
 	case Persisted:
 		if f.Error != "" && !m.quotaSaid {
 			m.quotaSaid = true

@@ -20,7 +20,7 @@ var inputs = []any{
 	InitializeChat{}, FetchRooms{}, FetchVendors{}, JoinRoom{}, StartChat{}, LeaveRoom{}, LoadHistory{}, SendMessage{},
 	Retry{}, Discard{}, SetDraft{}, SetTyping{}, MarkRead{}, OpenWidget{}, CloseWidget{}, LogIn{}, RefreshLogin{}, LogOut{},
 	EndChat{}, ChangePassword{}, CloseRoom{}, BlockGuest{}, DismissNotice{}, ClearChatState{},
-	Restored{}, Connected{}, Disconnected{}, Received{}, Woken{}, NetworkChanged{}, VisibilityChanged{}, Persisted{},
+	Restored{}, Connected{}, Disconnected{}, Received{}, Woken{}, NetworkChanged{}, VisibilityChanged{}, Slept{}, Persisted{},
 	Called{}, StorageChanged{}, AuthChanged{},
 }
 
