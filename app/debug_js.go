@@ -61,3 +61,11 @@ func plain(v any, empty string) js.Value {
 	}
 	return js.Global().Get("JSON").Call("parse", string(b))
 }
+
+// tellHost answers Anteroom('debug') on the host page, with this and no more.
+func (s *shell) tellHost(view func() *store.View) {
+	s.boot.Call("onDebug", js.FuncOf(func(js.Value, []js.Value) any {
+		v := view()
+		return map[string]any{"connected": v.Connection == store.Online, "guestSessionId": string(v.GuestSession), "rooms": len(v.Rooms)}
+	}))
+}

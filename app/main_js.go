@@ -27,6 +27,7 @@ func main() {
 	}, client.Page(surface))
 	s.do = c.Do
 	exposeStore(c.Do, c.View)
+	s.tellHost(c.View)
 
 	first := make(chan struct{})
 	started := false

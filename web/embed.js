@@ -41,7 +41,7 @@ var css = ':host{all:initial!important;position:fixed!important;inset:auto 20px 
   'font:500 15px/1.45 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important;--a:#0f6b5c;--t:#fff}' +
   ':host(.l){inset:auto auto 20px 20px!important}*{box-sizing:border-box}' +
   '@media(prefers-color-scheme:dark){:host{--a:#58c4ae;--t:#06231d}}' +
-  'button{all:unset;box-sizing:border-box;position:relative;display:flex;align-items:center;justify-content:center;gap:9px;min-width:58px;height:58px;padding:0 16px;border:1px solid transparent;border-radius:19px;background:var(--a);color:var(--t);cursor:pointer;' +
+  'button{all:unset;box-sizing:border-box;position:relative;display:flex;align-items:center;justify-content:center;gap:9px;min-width:58px;height:58px;padding:0 15px;border:1px solid transparent;border-radius:19px;background:var(--a);color:var(--t);cursor:pointer;' +
   'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4);transition:transform .15s;font-weight:620;-webkit-tap-highlight-color:transparent}' +
   'button:hover{transform:translateY(-1px)}button:focus-visible{outline:3px solid var(--a);outline-offset:3px;box-shadow:0 0 0 3px #fff}' +
   'svg{width:26px;height:26px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +

@@ -47,7 +47,7 @@ func TestServerRestarts(t *testing.T) {
 		texts = append(texts, "Guest "+c.how+" 0", "Guest "+c.how+" 1", "Guest "+c.how+" 2", "Mia "+c.how)
 	}
 	mia := s.staff("mia")
-	stored := s.texts(mia, s.roomOf(mia, guest.ID).ID)
+	stored := s.texts(mia, s.roomOf(mia, guest.ID))
 	if sorted := slices.Sorted(slices.Values(stored)); !slices.Equal(sorted, slices.Sorted(slices.Values(texts))) {
 		t.Fatalf("the server holds %q, written were %q", stored, texts)
 	}
@@ -74,7 +74,7 @@ func TestNetworkGoesAwayWhileSending(t *testing.T) {
 	chat.delivered("All is well")
 	guest, _ := chat.guestSession()
 	mia := s.staff("mia")
-	room := s.roomOf(mia, guest.ID).ID
+	room := s.roomOf(mia, guest.ID)
 	want := []string{"All is well"}
 
 	// It fails, but had happened: the server has stored it, and its word for that is lost.
@@ -129,16 +129,16 @@ func TestNetworkGoesAwayWhileSending(t *testing.T) {
 	}
 }
 
-// roomOf finds the room a guest session began.
-func (s *Server) roomOf(credential, guest string) room {
+// roomOf is the id of the room a guest session began.
+func (s *Server) roomOf(credential, guest string) string {
 	s.t.Helper()
 	for _, r := range s.rooms(credential) {
 		if r.GuestSession == guest {
-			return r
+			return r.ID
 		}
 	}
 	s.t.Fatalf("there is no room of guest session %s", guest)
-	return room{}
+	return ""
 }
 
 // offline tells the browser that it has no network, or has one again.
