@@ -63,6 +63,7 @@ type Server struct {
 	front *Front
 
 	url  string // the chat's public origin: the front's
+	addr string // where the binary listens, behind the front
 	shop string // the demo shop's origin
 
 	cmd    *exec.Cmd
@@ -156,6 +157,7 @@ func (s *Server) start() {
 			s.t.Fatalf("the server prints no addresses:\n%s", s.stderr)
 		}
 	}
+	s.addr = chat
 	s.front.forward(chat)
 	await(s.t, "the server to be ready", func() (bool, error) {
 		r, err := http.Get("http://" + chat + "/readyz")

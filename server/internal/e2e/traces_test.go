@@ -23,9 +23,6 @@ type Ear struct {
 func (f *Front) listen() *Ear {
 	e := &Ear{}
 	f.rule(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
-		if !strings.HasPrefix(r.UserAgent(), "Mozilla/") {
-			return false // by hand
-		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if c, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && !slices.Contains(e.credentials, c) {
