@@ -200,20 +200,22 @@ func (a *admitted) append(e chat.Event) (chat.Event, bool, error) {
 	return stored, created, nil
 }
 
-// run returns up to limit events after a seq.
+// run returns up to limit events after a seq, fewer where they are long.
 func (a *admitted) run(after int64, limit int) ([]chat.Event, error) {
 	if after >= a.room.Head {
 		return nil, nil
 	}
-	return a.r.Events(storage.EventQuery{Room: a.room.ID, After: after, Limit: limit})
+	events, err := a.r.Events(storage.EventQuery{Room: a.room.ID, After: after, Limit: limit})
+	return firstFit(events), err
 }
 
-// runBefore returns the last events before a seq, at most limit.
+// runBefore returns the last events before a seq, at most limit, fewer where they are long.
 func (a *admitted) runBefore(before int64, limit int) ([]chat.Event, error) {
 	if before <= 1 {
 		return nil, nil
 	}
-	return a.r.Events(storage.EventQuery{Room: a.room.ID, Before: before, Limit: limit})
+	events, err := a.r.Events(storage.EventQuery{Room: a.room.ID, Before: before, Limit: limit})
+	return lastFit(events), err
 }
 
 // last returns the newest message, nil where there is none.

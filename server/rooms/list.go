@@ -12,7 +12,8 @@ import (
 	"anteroom/store/protocol"
 )
 
-// List gives a page of the rooms p may reach, most recently active first.
+// List gives a page of the rooms p may reach, most recently active first. It
+// holds fewer than asked for where they are long; its Next then goes on.
 // Errors: unauthenticated, session_expired, invalid.
 func (s *Service) List(ctx context.Context, p chat.Principal, q protocol.RoomsQuery) (protocol.RoomsPage, error) {
 	if err := q.Check(); err != nil {
@@ -45,7 +46,8 @@ func (s *Service) List(ctx context.Context, p chat.Principal, q protocol.RoomsQu
 			return err
 		}
 		n := newNames(r)
-		for _, row := range rows {
+		size := 0
+		for i, row := range rows {
 			// The query selects; whether the caller may see what it selected is
 			// decided like everywhere else.
 			a, v, err := s.decideFor(r, nil, c, row.Room.ID, access.Read, s.now())
@@ -60,11 +62,14 @@ func (s *Service) List(ctx context.Context, p chat.Principal, q protocol.RoomsQu
 			if err != nil {
 				return err
 			}
+			if size += summarySize(sum); size > maxPage && len(page.Rooms) > 0 {
+				page.Next = nextPage(rows[i-1].Room)
+				return nil
+			}
 			page.Rooms = append(page.Rooms, sum)
 		}
 		if len(rows) == limit {
-			last := rows[len(rows)-1].Room
-			page.Next = formatPage(last.LastActive, last.ID)
+			page.Next = nextPage(rows[len(rows)-1].Room)
 		}
 		return nil
 	})
@@ -72,9 +77,9 @@ func (s *Service) List(ctx context.Context, p chat.Principal, q protocol.RoomsQu
 	return page, err
 }
 
-// formatPage names the place in a list after a room. It is no secret and gives no right.
-func formatPage(active int64, id chat.RoomID) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(active, 10) + "." + string(id)))
+// nextPage names the place in a list after a room. It is no secret and gives no right.
+func nextPage(r storage.Room) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(r.LastActive, 10) + "." + string(r.ID)))
 }
 
 func parsePage(s string) (int64, chat.RoomID, error) {

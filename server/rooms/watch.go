@@ -220,11 +220,14 @@ func (a *admitted) joined(cursor *chat.Cursor) (protocol.Joined, error) {
 	if err != nil {
 		return out, err
 	}
+	resumed := false
 	if c := cursor; c != nil && c.Epoch == a.epoch && c.Seq > 0 && c.Seq <= a.room.Head && a.room.Head-c.Seq <= resumeWindow {
 		if out.Events, err = a.run(c.Seq, resumeWindow); err != nil {
 			return out, err
 		}
-	} else {
+		resumed = c.Seq+int64(len(out.Events)) == a.room.Head
+	}
+	if !resumed {
 		events, err := a.runBefore(a.room.Head+1, protocol.HistoryLimit)
 		if err != nil {
 			return out, err
@@ -232,7 +235,7 @@ func (a *admitted) joined(cursor *chat.Cursor) (protocol.Joined, error) {
 		if events == nil {
 			events = []chat.Event{}
 		}
-		out.Reset = true
+		out.Reset, out.Events = true, nil
 		out.Snapshot = &chat.Snapshot{Room: state, Epoch: a.epoch, Events: events, Head: a.room.Head}
 	}
 	if out.Receipts, err = a.receipts(state); err != nil {
