@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -20,12 +21,85 @@ const (
 )
 
 // tap is the network connection as the library sees it. It counts what is read,
-// because the library handles control frames and empty fragments by itself.
+// because the library handles control frames and empty fragments by itself. It
+// writes nothing after a close frame: the library answers the peer's close with
+// one also where it has sent its own, and a browser calls that an error.
 type tap struct {
 	net.Conn
 	bytes *rate.Limiter // one token per KiB; nil for no limit
 	since int           // bytes not yet counted; guarded by the library's lock for reading
 	over  atomic.Bool
+	sent  outgoing // guarded by the library's lock for writing
+}
+
+// Write implements net.Conn.
+func (t *tap) Write(p []byte) (int, error) {
+	n := t.sent.upToClose(p)
+	if n == 0 {
+		return len(p), nil
+	}
+	if m, err := t.Conn.Write(p[:n]); err != nil {
+		return m, err
+	}
+	return len(p), nil
+}
+
+// outgoing follows the frames that are written, however they are cut.
+type outgoing struct {
+	header [10]byte // of the frame under way
+	have   int      // bytes of the header so far
+	rest   uint64   // bytes of the payload still to come
+	closed bool     // a close frame is complete
+}
+
+// upToClose takes bytes that are to be written and tells how many may be:
+// nothing follows a close frame.
+func (o *outgoing) upToClose(p []byte) int {
+	for i := 0; i < len(p); {
+		if o.closed {
+			return i
+		}
+		if o.rest > 0 {
+			n := min(o.rest, uint64(len(p)-i))
+			o.rest -= n
+			i += int(n)
+		} else {
+			o.header[o.have] = p[i]
+			o.have++
+			i++
+			if o.have < o.size() {
+				continue
+			}
+			o.rest = o.length()
+		}
+		if o.rest == 0 {
+			o.closed = o.header[0]&0xf == 8
+			o.have = 0
+		}
+	}
+	return len(p)
+}
+
+// size is how long the header will be, as far as that can be told. A server's
+// frames carry no mask.
+func (o *outgoing) size() int {
+	switch {
+	case o.have < 2 || o.header[1] < 126:
+		return 2
+	case o.header[1] == 126:
+		return 4
+	}
+	return 10
+}
+
+func (o *outgoing) length() uint64 {
+	switch o.header[1] {
+	case 126:
+		return uint64(binary.BigEndian.Uint16(o.header[2:4]))
+	case 127:
+		return binary.BigEndian.Uint64(o.header[2:10])
+	}
+	return uint64(o.header[1])
 }
 
 var errTooFast = errors.New("the peer sends faster than it may")
