@@ -86,7 +86,7 @@ func (c *conn) carryOut(ctx context.Context, f protocol.ClientFrame, now time.Ti
 }
 
 // send posts a message under the limit of its sender; fresh tells whether this
-// call stored it. A message that was not stored costs nothing.
+// call stored it.
 func (g *Gateway) send(ctx context.Context, p chat.Principal, m protocol.Send) (ack protocol.Ack, fresh bool, err error) {
 	now, key := g.now(), string(p.Identity())
 	sends := g.userSends
@@ -96,8 +96,8 @@ func (g *Gateway) send(ctx context.Context, p chat.Principal, m protocol.Send) (
 	if err := sends.take(now, key, 1); err != nil {
 		return ack, false, err
 	}
-	ack, err = g.rooms.Send(ctx, p, m)
-	return ack, err == nil && ack.At >= now.UnixMilli(), err
+	out, err := g.rooms.Send(ctx, p, m)
+	return out.Ack, err == nil && out.Fresh, err
 }
 
 // create opens a room with a vendor under the limits of its creator and the
@@ -116,10 +116,10 @@ func (g *Gateway) create(ctx context.Context, p chat.Principal, address string, 
 		makes.give(now, key, 1)
 		return sum, false, err
 	}
-	sum, err = g.rooms.Create(ctx, p, q)
-	if fresh = err == nil && sum.Head == 1 && sum.CreatedAt >= now.UnixMilli(); !fresh {
+	out, err := g.rooms.Create(ctx, p, q)
+	if fresh = err == nil && out.Fresh; !fresh {
 		makes.give(now, key, 1)
 		g.addressRooms.give(now, address, 1)
 	}
-	return sum, fresh, err
+	return out.Summary, fresh, err
 }

@@ -70,12 +70,11 @@ func (c *call) createRoom() (int, any, error) {
 	if err := c.g.userRooms.take(now, key, 1); err != nil {
 		return 0, nil, err
 	}
-	sum, err := c.g.rooms.CreateBetween(c.ctx, c.principal, b.ClientID, b.Name, b.Users)
-	fresh := err == nil && sum.Head == 1 && sum.CreatedAt >= now.UnixMilli()
-	if !fresh {
+	out, err := c.g.rooms.CreateBetween(c.ctx, c.principal, b.ClientID, b.Name, b.Users)
+	if !out.Fresh {
 		c.g.userRooms.give(now, key, 1)
 	}
-	return created(fresh), protocol.RoomFrame{Room: sum}, err
+	return created(out.Fresh), protocol.RoomFrame{Room: out.Summary}, err
 }
 
 func created(fresh bool) int {

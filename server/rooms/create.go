@@ -12,17 +12,23 @@ import (
 	"anteroom/store/protocol"
 )
 
+// Opened is a room as its opener's list shows it: Fresh tells that this call made it.
+type Opened struct {
+	chat.Summary
+	Fresh bool
+}
+
 // Create starts a room with a vendor. Repeating a client id gives the same
 // room; where the caller has an open room with the vendor, that one is given.
 // Errors: unauthenticated, session_expired, access_denied (a blocked guest, or
 // the room of that client id is out of reach now), not_found (the vendor),
 // conflict (the client id was used with another vendor), invalid.
-func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Create) (chat.Summary, error) {
+func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Create) (Opened, error) {
 	if err := q.Check(); err != nil {
-		return chat.Summary{}, err
+		return Opened{}, err
 	}
 	var (
-		sum  chat.Summary
+		out  Opened
 		seen verdict
 		last *admitted
 	)
@@ -44,22 +50,24 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 		if a == nil && v.action != "" {
 			seen = v // what was refused is the room
 		}
-		if err == nil && a == nil {
+		fresh := err == nil && a == nil
+		if fresh {
 			a, err = s.start(w, c, vendor, q)
 		}
 		if err != nil {
 			return err
 		}
 		last = a
-		sum, err = a.summary(newNames(w))
+		out.Fresh = fresh
+		out.Summary, err = a.summary(newNames(w))
 		return err
 	})
 	s.decisions.note(ctx, seen)
 	if err != nil {
-		return chat.Summary{}, err
+		return Opened{}, err
 	}
 	s.hub.publish(last.events)
-	return sum, nil
+	return out, nil
 }
 
 // existing finds the room that a creation means: the one it made already, or
@@ -157,24 +165,24 @@ const maxMembers = 1000
 // CreateBetween makes a room between users; admins only. Repeating a client id
 // gives the same room. Errors: unauthenticated, session_expired, access_denied,
 // not_found (a user), invalid.
-func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.ClientID, name string, users []chat.UserID) (chat.Summary, error) {
+func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.ClientID, name string, users []chat.UserID) (Opened, error) {
 	if _, err := chat.ParseClientID(string(id)); err != nil {
-		return chat.Summary{}, err
+		return Opened{}, err
 	}
 	if name != "" {
 		var err error
 		if name, err = chat.ParseName(name); err != nil {
-			return chat.Summary{}, err
+			return Opened{}, err
 		}
 	}
 	users = slices.Clone(users)
 	slices.Sort(users)
 	users = slices.Compact(users)
 	if len(users) < 2 || len(users) > maxMembers {
-		return chat.Summary{}, chat.Errorf(chat.CodeInvalid, "a room needs 2 to %d users", maxMembers)
+		return Opened{}, chat.Errorf(chat.CodeInvalid, "a room needs 2 to %d users", maxMembers)
 	}
 	var (
-		sum  chat.Summary
+		out  Opened
 		seen verdict
 		last *admitted
 	)
@@ -192,7 +200,8 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 			}
 			return err
 		}
-		if a == nil {
+		fresh := a == nil
+		if fresh {
 			for _, u := range users {
 				if _, err := activeUser(w, u); err != nil {
 					return err
@@ -207,15 +216,16 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 			}
 		}
 		last = a
-		sum, err = a.summary(newNames(w))
+		out.Fresh = fresh
+		out.Summary, err = a.summary(newNames(w))
 		return err
 	})
 	s.decisions.note(ctx, seen)
 	if err != nil {
-		return chat.Summary{}, err
+		return Opened{}, err
 	}
 	s.hub.publish(last.events)
-	return sum, nil
+	return out, nil
 }
 
 func activeUser(r storage.Reader, id chat.UserID) (storage.User, error) {

@@ -65,9 +65,9 @@ func TestLink(t *testing.T) {
 		equal(w.T, got, want)
 
 		// The outbox moves with the same client message ids: one sender, one message.
-		equal(w.T, must(w.Send(ctx, w.ada, m))(w.T), first)
+		equal(w.T, must(w.Send(ctx, w.ada, m))(w.T), rooms.Posted{Ack: first.Ack})
 		linked := must(w.Resolve(ctx, out.Credential))(w.T)
-		equal(w.T, must(w.Send(ctx, linked, m))(w.T), first)
+		equal(w.T, must(w.Send(ctx, linked, m))(w.T), rooms.Posted{Ack: first.Ack})
 		_, err = w.Send(ctx, w.ada, protocol.Send{Room: w.guestRoom, ClientID: m.ClientID, Text: "other"})
 		w.code(chat.CodeConflict, err)
 		_, err = w.Send(ctx, w.ada, protocol.Send{Room: third, ClientID: m.ClientID, Text: m.Text})

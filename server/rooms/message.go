@@ -41,22 +41,28 @@ func (s *Service) History(ctx context.Context, p chat.Principal, q protocol.Hist
 	return page, err
 }
 
+// Posted is what Send did: Fresh tells that this call stored the message.
+type Posted struct {
+	protocol.Ack
+	Fresh bool
+}
+
 // Send posts a message and moves the sender's own read mark: sending implies
 // having read. The ack means that the message is durable. Repeating a client
 // message id with the same room and text gives the first one's ack, also after
 // the room was closed. Errors: unauthenticated, session_expired, access_denied,
 // room_closed, conflict, invalid, too_large, storage_full, unavailable.
-func (s *Service) Send(ctx context.Context, p chat.Principal, m protocol.Send) (protocol.Ack, error) {
+func (s *Service) Send(ctx context.Context, p chat.Principal, m protocol.Send) (Posted, error) {
 	if err := m.Check(); err != nil {
-		return protocol.Ack{}, err
+		return Posted{}, err
 	}
-	var ack protocol.Ack
+	var out Posted
 	_, err := s.write(ctx, p, m.Room, access.Post, func(a *admitted) error {
 		e, created, err := a.append(chat.Event{Kind: chat.MessagePosted, ClientID: m.ClientID, Text: m.Text})
 		if err != nil {
 			return err
 		}
-		ack = protocol.Ack{Room: m.Room, ClientID: m.ClientID, Seq: e.Seq, At: e.At}
+		out = Posted{protocol.Ack{Room: m.Room, ClientID: m.ClientID, Seq: e.Seq, At: e.At}, created}
 		if !created {
 			return nil
 		}
@@ -65,10 +71,13 @@ func (s *Service) Send(ctx context.Context, p chat.Principal, m protocol.Send) (
 	})
 	if chat.CodeOf(err) == chat.CodeRoomClosed {
 		if before, ok := s.sent(ctx, p, m); ok {
-			return before, nil
+			return Posted{Ack: before}, nil
 		}
 	}
-	return ack, err
+	if err != nil {
+		return Posted{}, err
+	}
+	return out, nil
 }
 
 // sent finds what the caller had posted before the room was closed.

@@ -123,7 +123,7 @@ func (w *world) create(p chat.Principal, vendor string) chat.RoomID {
 func (w *world) send(p chat.Principal, room chat.RoomID, text string) protocol.Ack {
 	w.Helper()
 	w.cmids++
-	return must(w.Send(ctx, p, protocol.Send{Room: room, ClientID: chat.ClientID(fmt.Sprint("m", w.cmids)), Text: text}))(w.T)
+	return must(w.Send(ctx, p, protocol.Send{Room: room, ClientID: chat.ClientID(fmt.Sprint("m", w.cmids)), Text: text}))(w.T).Ack
 }
 
 // watch opens a watch that has settled.
