@@ -58,8 +58,14 @@ func (s *Service) read(ctx context.Context, p chat.Principal, room chat.RoomID, 
 		_, err = s.write(ctx, p, room, action, f)
 		return err
 	}
-	s.decisions.note(ctx, seen)
+	s.noted(ctx, seen)
 	return err
+}
+
+// noted is what is kept of a decision that somebody asked for.
+func (s *Service) noted(ctx context.Context, v verdict) {
+	s.decisions.note(ctx, v)
+	s.refused.note(v)
 }
 
 // write runs f with the proof that p may do an action in a room, in a
@@ -91,7 +97,7 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 		}
 		return f(a)
 	})
-	s.decisions.note(ctx, seen)
+	s.noted(ctx, seen)
 	if last != nil {
 		then()
 	}

@@ -36,6 +36,7 @@ type Service struct {
 	auth      *auth.Service
 	log       *slog.Logger
 	decisions decisionLog
+	refused   refusals
 	hub       *hub
 	noticed   noticed
 
@@ -79,6 +80,7 @@ func (s *Service) Stop() {
 	s.done.Wait()
 	s.hub.close()
 	s.decisions.flush(s.now(), true)
+	s.auditRefusals(context.Background())
 }
 
 func (s *Service) sweeper(ctx context.Context) {
@@ -96,13 +98,14 @@ func (s *Service) sweeper(ctx context.Context) {
 }
 
 // Sweep decides again about watches whose session's time seems to be over, and
-// writes out collapsed log lines. The sweeper calls it; tests may too.
+// writes out collapsed log lines and the audit rows of refusals. The sweeper calls it; tests may too.
 func (s *Service) Sweep(ctx context.Context) {
 	now := s.now()
 	for _, w := range s.hub.expired(now) {
 		s.recheck(ctx, w)
 	}
 	s.decisions.flush(now, false)
+	s.auditRefusals(ctx)
 }
 
 // Resolve turns a credential into a principal, for those who have no

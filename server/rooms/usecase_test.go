@@ -416,6 +416,11 @@ func TestAudit(t *testing.T) {
 		if whole[0].Action != "participant_removed" || whole[0].Room != w.guestRoom || whole[0].Subject != string(w.ada.User) || whole[0].Actor != w.rosa.Identity() {
 			w.Errorf("%+v", whole[0])
 		}
+		if first := whole[len(whole)-1]; !slices.ContainsFunc(whole, func(e rooms.AuditEntry) bool {
+			return e.Action == "vendor_added" && e.Subject == string(w.maple.ID) && e.Detail == "maple-pottery" && e.Actor == ""
+		}) {
+			w.Errorf("no row about the vendor; the first is %+v", first)
+		}
 		for _, p := range []chat.Principal{w.mia, w.guest} {
 			_, err := w.Audit(ctx, p, 0, 0)
 			w.code(chat.CodeAccessDenied, err)

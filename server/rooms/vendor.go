@@ -23,7 +23,12 @@ func (s *Service) AddVendor(ctx context.Context, slug, name, avatar string) (cha
 		avatar = chat.Initials(name)
 	}
 	v := chat.Vendor{ID: chat.VendorID(s.cfg.NewID("v_")), Slug: slug, Name: name, Avatar: avatar}
-	err = s.update(ctx, func(w storage.Writer) error { return w.PutVendor(v) })
+	err = s.update(ctx, func(w storage.Writer) error {
+		if err := w.PutVendor(v); err != nil {
+			return err
+		}
+		return w.AddAudit(storage.AuditEntry{At: s.now(), Action: "vendor_added", Subject: string(v.ID), Detail: slug})
+	})
 	return v, err
 }
 

@@ -303,7 +303,7 @@ type Mark struct {
 type AuditEntry struct {
 	ID      int64 // set by AddAudit, ascending
 	At      int64
-	Action  string // login, logout, link, link_refused, refused, oversight, role, disable, vendor_member, participant_added, …
+	Action  string // login, logout, link, link_refused, refused, oversight, role, disable, vendor_added, vendor_member, participant_added, …
 	Actor   chat.Identity
 	Subject string // what it was done to: a user, guest session or vendor id
 	Room    chat.RoomID
