@@ -20,7 +20,8 @@ type chatting struct {
 	customer string // username, or "" for a guest
 	vendor   string
 	page     string
-	ago      time.Duration // when it began
+	days     int           // how many days ago it began
+	at       time.Duration // and when on that day; with days 0, how long ago
 	lines    []line
 	closed   bool
 }
@@ -35,25 +36,25 @@ type line struct {
 const day = 24 * time.Hour
 
 var history = []chatting{
-	{customer: "ada", vendor: "maple-pottery", page: "/products/blue-bowl", ago: 2*day + 3*time.Hour, lines: []line{
+	{customer: "ada", vendor: "maple-pottery", page: "/products/blue-bowl", days: 2, at: 9*time.Hour + 38*time.Minute, lines: []line{
 		{false, 0, "Hello! Is the blue glaze food-safe?"},
 		{false, time.Minute, "And does the large bowl fit a dishwasher?"},
 		{true, 6 * time.Minute, "Good morning, Ada! Yes, the blue glaze is food-safe."},
 		{true, time.Minute, "The large bowl is 31 cm across; it fits most machines standing up. I can send you a photo of it beside a plate if that helps."},
 		{false, 4 * time.Minute, "That would be lovely, thank you."},
-		{true, 26 * time.Hour, "It left the kiln this morning and it is a good one. You will have it on Friday."},
+		{true, 23 * time.Hour, "It left the kiln this morning and it is a good one. You will have it on Friday."},
 	}},
-	{customer: "ada", vendor: "northern-tea", page: "/products/harbour-smoke", ago: 9 * day, closed: true, lines: []line{
+	{customer: "ada", vendor: "northern-tea", page: "/products/harbour-smoke", days: 9, at: 15*time.Hour + 4*time.Minute, closed: true, lines: []line{
 		{false, 0, "My tin of Harbour Smoke arrived with a dent. The tea is fine!"},
 		{true, 31 * time.Minute, "Oh no. I will put a new tin into your next order; keep the tea."},
 		{false, 2 * time.Minute, "That is very kind of you."},
 	}},
-	{customer: "bo", vendor: "oak-linen", page: "/products/tea-towels", ago: 5 * time.Hour, lines: []line{
+	{customer: "bo", vendor: "oak-linen", page: "/products/tea-towels", days: 1, at: 16*time.Hour + 20*time.Minute, lines: []line{
 		{false, 0, "Do the tea towels shrink?"},
 		{true, 12 * time.Minute, "They have been washed before they leave the mill, so: hardly. One centimetre at most."},
 		{false, 3 * time.Minute, "Could you hold one set for me until Monday?"},
 	}},
-	{customer: "", vendor: "maple-pottery", page: "/products/tall-vase", ago: 50 * time.Minute, lines: []line{
+	{customer: "", vendor: "maple-pottery", page: "/products/tall-vase", at: 50 * time.Minute, lines: []line{
 		{false, 0, "Do you ship to Norway?"},
 	}},
 }
@@ -159,14 +160,18 @@ func (f *filler) history() error {
 	if !f.empty {
 		return nil
 	}
-	start := f.clock.Add(10 * day)
+	now := f.clock.Add(10 * day)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	for i, c := range history {
-		f.clock = start.Add(-c.ago)
+		f.clock = today.AddDate(0, 0, -c.days).Add(c.at)
+		if c.days == 0 {
+			f.clock = now.Add(-c.at)
+		}
 		if err := f.play(chat.ClientID(fmt.Sprintf("demo-%d", i)), c); err != nil {
 			return err
 		}
 	}
-	f.clock = start.Add(-30 * time.Hour)
+	f.clock = today.AddDate(0, 0, -1).Add(11 * time.Hour)
 	return f.staffRoom()
 }
 

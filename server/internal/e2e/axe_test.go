@@ -53,7 +53,7 @@ func (d *Doc) accessible(t testing.TB, axe, screen string) {
 		}
 		t.Errorf("%s: %s (%s): %s%s", screen, f.ID, f.Impact, f.Help, &b)
 	}
-	d.tab.shot("axe-" + strings.ReplaceAll(screen, " ", "-"))
+	d.tab.shot("axe-" + strings.NewReplacer(" ", "-", "/", "-").Replace(screen))
 }
 
 // TestAccessible shows every screen to axe-core, in light and dark.
