@@ -202,7 +202,7 @@ func (s *shell) sendHeld() {
 			rest = append(rest, h)
 			continue
 		}
-		s.do(store.SendMessage{Vendor: to, Text: h.text})
+		s.do(store.SendMessage{Vendor: to, Text: h.text, ClientID: h.id})
 	}
 	s.held = rest
 	if len(rest) == 0 {

@@ -43,11 +43,14 @@ type (
 	// LoadHistory loads the page before the oldest event held of the current room.
 	LoadHistory struct{ Room chat.RoomID }
 	// SendMessage writes to a room, or with Room "" to Vendor (slug), whose room
-	// is then created. The text is kept in the outbox until it is stored.
+	// is then created. The text is kept in the outbox until it is stored. ClientID
+	// is set for what the shell queued before the machine ran, so that it has
+	// effect once however often it is handed over; otherwise the machine makes one.
 	SendMessage struct {
-		Room   chat.RoomID
-		Vendor string
-		Text   string
+		Room     chat.RoomID
+		Vendor   string
+		Text     string
+		ClientID chat.ClientID
 	}
 	// Retry sends a failed message again; Discard forgets it.
 	Retry   struct{ ClientID chat.ClientID }

@@ -137,8 +137,17 @@ func (m *Machine) sendMessage(in SendMessage) {
 		m.refuse(chat.Errorf(chat.CodeTooLarge, "Too many messages are waiting to be sent."))
 		return
 	}
+	id := in.ClientID
+	if id == "" {
+		id = chat.ClientID(m.nextID())
+	} else if _, err := chat.ParseClientID(string(id)); err != nil {
+		m.refuse(err)
+		return
+	} else if m.findItem(id) != nil {
+		return // handed over twice
+	}
 	it := &item{storedItem: storedItem{
-		Version: 1, ClientID: chat.ClientID(m.nextID()), Owner: m.owner(), Room: in.Room, Text: text, At: m.now,
+		Version: 1, ClientID: id, Owner: m.owner(), Room: in.Room, Text: text, At: m.now,
 	}}
 	if n := len(m.items); n > 0 && m.items[n-1].At > it.At {
 		it.At = m.items[n-1].At // another tab's clock may be ahead; the order of writing stays

@@ -111,6 +111,29 @@ func TestOfflineMessagesGoInOrderAlsoAfterACrash(t *testing.T) {
 	want(t, "outbox", len(keysWith(guest.Values, ".outbox.")), 0)
 }
 
+// What the shell queued before the machine ran is handed over again if the page
+// dies before the shell has forgotten it: also after it was stored.
+func TestQueuedMessageHandedOverTwice(t *testing.T) {
+	w := storetest.NewWorld(1)
+	guest := guestChat(w, "one")
+	queued := store.SendMessage{Vendor: "maple-pottery", Text: "two", ClientID: "shell-1"}
+	guest.Do(queued)
+	guest.Do(queued)
+	w.Run(1000)
+	wantTexts(t, guest.View(), "one", "two")
+	guest.Crash()
+	again := guest.Browser.Open()
+	w.Run(1000)
+	again.Do(store.OpenWidget{})
+	again.Do(store.StartChat{Vendor: "maple-pottery"})
+	w.Run(1000)
+	again.Do(queued)
+	w.Run(1000)
+	wantTexts(t, again.View(), "one", "two")
+	want(t, "stored", w.Server.CountText("two"), 1)
+	want(t, "outbox", len(keysWith(guest.Values, ".outbox.")), 0)
+}
+
 func TestRateLimitCountsDownAndPasses(t *testing.T) {
 	w := storetest.NewWorld(1)
 	guest := guestChat(w, "one")
