@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"anteroom/server/auth"
+	"anteroom/server/conformance"
 	"anteroom/server/rooms"
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -183,10 +184,10 @@ func TestLinkRace(t *testing.T) {
 	for round := range 100 {
 		run(t, func(w *world) {
 			if round%4 == 1 {
-				w.storage.set(func(s *shaky) { s.before = 1 })
+				w.faults.Script(errDisk, conformance.Before)
 			}
 			if round%4 == 2 {
-				w.storage.set(func(s *shaky) { s.after = 1 })
+				w.faults.Script(errDisk, conformance.After)
 			}
 			users := []chat.Principal{w.ada, w.bo}
 			var busy sync.WaitGroup

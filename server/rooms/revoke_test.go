@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"anteroom/server/conformance"
 	"anteroom/server/storage"
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
@@ -280,7 +281,7 @@ func TestRevocationInDoubt(t *testing.T) {
 	run(t, func(w *world) {
 		k := w.watch(w.mia)
 		w.join(k, w.guestRoom)
-		w.storage.set(func(s *shaky) { s.after = 1 })
+		w.faults.Script(errDisk, conformance.After)
 		if err := w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.mia.User); err == nil {
 			w.Fatal("the fault did not show")
 		}
@@ -289,7 +290,7 @@ func TestRevocationInDoubt(t *testing.T) {
 		}
 		w.ok(w.AddParticipant(ctx, w.rosa, w.guestRoom, w.mia.User))
 		w.join(k, w.guestRoom)
-		w.storage.set(func(s *shaky) { s.before = 1 })
+		w.faults.Script(errDisk, conformance.Before)
 		if err := w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.mia.User); err == nil {
 			w.Fatal("the fault did not show")
 		}
@@ -352,10 +353,8 @@ func TestRevocationBetweenDecisionAndDelivery(t *testing.T) {
 		run(t, func(w *world) {
 			k := w.watch(w.mia)
 			w.join(k, w.guestRoom)
-			w.storage.set(func(s *shaky) {
-				s.after = 1 // the commit's answer is lost, so that joins read storage
-				s.then = func(string) { remove(w, "view") }
-			})
+			w.faults.Script(errDisk, conformance.After) // the commit's answer is lost, so that joins read storage
+			w.storage.set(func(s *shaky) { s.then = func(string) { remove(w, "view") } })
 			w.Send(ctx, w.guest, protocol.Send{Room: w.guestRoom, ClientID: "x", Text: "not for mia"})
 			w.settle()
 			if got := texts(k.ever()); got != nil {
@@ -430,14 +429,14 @@ func TestSendInDoubt(t *testing.T) {
 		k := w.watch(w.mia)
 		w.join(k, w.guestRoom)
 		m := protocol.Send{Room: w.guestRoom, ClientID: "doubt", Text: "hello"}
-		w.storage.set(func(s *shaky) { s.before = 1 })
+		w.faults.Script(errDisk, conformance.Before)
 		_, err := w.Send(ctx, w.guest, m)
 		w.code(chat.CodeInternal, err)
 		w.settle()
 		if got := k.take(); got != nil {
 			w.Errorf("failed and had not happened: %v", kinds(got))
 		}
-		w.storage.set(func(s *shaky) { s.after = 1 })
+		w.faults.Script(errDisk, conformance.After)
 		_, err = w.Send(ctx, w.guest, m)
 		w.code(chat.CodeInternal, err)
 		w.settle()

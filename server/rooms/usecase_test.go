@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"anteroom/server/conformance"
 	"anteroom/server/rooms"
 	"anteroom/store/access"
 	"anteroom/store/chat"
@@ -198,7 +199,7 @@ func TestOversight(t *testing.T) {
 		guest, mia := w.watch(w.guest), w.watch(w.mia)
 		w.join(guest, w.guestRoom)
 		w.join(mia, w.guestRoom)
-		w.storage.set(func(s *shaky) { s.before = 1 })
+		w.faults.Script(errDisk, conformance.Before)
 		if _, err := w.Get(ctx, w.rosa, w.guestRoom); err == nil {
 			w.Error("the room was given although the notice could not be written")
 		}
@@ -244,9 +245,9 @@ func TestOversight(t *testing.T) {
 		fresh := w.node(nil)
 		rosa := w.login("rosa")
 		must(fresh.Get(ctx, rosa, w.guestRoom))(w.T)
-		w.storage.set(func(s *shaky) { s.before = 1 })
+		w.faults.Script(errDisk, conformance.Before)
 		must(fresh.Get(ctx, rosa, w.guestRoom))(w.T)
-		w.storage.set(func(s *shaky) { s.before = 0 })
+		w.faults.Script(nil)
 		fresh.Stop()
 		if got := guest.take(); got != nil {
 			w.Errorf("after a restart: %v", kinds(got))

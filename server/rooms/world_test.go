@@ -16,6 +16,7 @@ import (
 
 	"anteroom/server/auth"
 	"anteroom/server/broker"
+	"anteroom/server/conformance"
 	"anteroom/server/rooms"
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -32,6 +33,7 @@ type world struct {
 	*rooms.Service
 	auth    *auth.Service
 	storage *shaky
+	faults  *conformance.Faulty // under storage
 	log     *syncBuffer
 
 	mia, noor, ada, bo, rosa chat.Principal // staff of maple, staff of tea, customers, admin
@@ -48,14 +50,19 @@ func run(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		defer w.storage.Close()
 		defer w.Stop()
 		f(w)
 	})
 }
 
+// open makes the storage of the next world. Tests that change it put it back.
+var open = func(testing.TB) *conformance.Faulty { return conformance.NewFaulty(storage.NewMemory()) }
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, storage: &shaky{Storage: storage.NewMemory()}, log: &syncBuffer{}, credentials: make(map[chat.Principal]string)}
+	faults := open(t)
+	w := &world{T: t, storage: &shaky{Storage: faults}, faults: faults, log: &syncBuffer{}, credentials: make(map[chat.Principal]string)}
 	w.auth = auth.New(w.storage, auth.Config{Hasher: auth.CheapParams})
 	w.Service = w.node(nil)
 	w.auth.OnChange(w.Recheck)
@@ -289,14 +296,13 @@ func kinds(frames []protocol.ServerFrame) (out []string) {
 	return out
 }
 
-// shaky is a storage that counts reads and fails on demand.
+// shaky is a storage that counts reads, lets tests come between, and whose
+// Views fail on demand; conformance.Faulty below it fails Updates.
 type shaky struct {
 	storage.Storage
 	reads atomic.Int64
 
 	mu     sync.Mutex
-	before int               // so many Updates fail and do nothing
-	after  int               // so many Updates fail, but have happened
 	views  int               // so many Views fail
 	during func(name string) // runs inside the next View or Update, before its f
 	then   func(name string) // runs after the next View or Update, before its caller goes on
@@ -323,25 +329,11 @@ func (s *shaky) View(ctx context.Context, f func(storage.Reader) error) error {
 }
 
 func (s *shaky) Update(ctx context.Context, f func(storage.Writer) error) error {
-	s.mu.Lock()
-	before, after := s.before > 0, s.after > 0
-	if before {
-		s.before--
-	} else if after {
-		s.after--
-	}
-	s.mu.Unlock()
-	if before {
-		return errDisk
-	}
 	err := s.Storage.Update(ctx, func(w storage.Writer) error {
 		s.meet(&s.during, "update")
 		return f(countedWriter{w, counted{w, &s.reads}})
 	})
 	s.meet(&s.then, "update")
-	if err == nil && after {
-		return errDisk
-	}
 	return err
 }
 
