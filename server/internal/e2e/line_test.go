@@ -3,12 +3,15 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"nhooyr.io/websocket"
@@ -108,7 +111,8 @@ func (l *Line) carry(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // as if nobody were there
 	}
 	defer out.CloseNow()
-	in, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	last := &lastWord{ResponseWriter: w}
+	in, err := websocket.Accept(last, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return
 	}
@@ -125,6 +129,7 @@ func (l *Line) carry(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				if status := websocket.CloseStatus(err); status > 0 && status != websocket.StatusNoStatusRcvd {
 					l.pass()
+					last.said.Store(last.said.Load() || down)
 					_ = to.Close(status, "") // the other side may be gone
 				}
 				return
@@ -154,6 +159,37 @@ func (l *Line) carry(w http.ResponseWriter, r *http.Request) {
 	both.Go(func() { pump(in, out, false) })
 	both.Go(func() { pump(out, in, true) })
 	both.Wait()
+}
+
+// lastWord hands out connections that say goodbye once: the library would
+// answer the browser's close though it has sent its own, and browsers complain.
+type lastWord struct {
+	http.ResponseWriter
+	net.Conn
+	said atomic.Bool
+	once bool
+}
+
+func (l *lastWord) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	l.Conn = c
+	rw.Writer.Reset(l)
+	return l, rw, nil
+}
+
+// Write lets one close frame through after the goodbye has begun; no message is
+// under way then.
+func (l *lastWord) Write(p []byte) (int, error) {
+	if l.said.Load() && len(p) > 0 && p[0] == 0x88 {
+		if l.once {
+			return len(p), nil
+		}
+		l.once = true
+	}
+	return l.Conn.Write(p)
 }
 
 // note keeps a frame and tells whether it arrives.
