@@ -72,9 +72,10 @@ func (s *Service) AddParticipant(ctx context.Context, p chat.Principal, room cha
 // no open socket of that user gets anything of the room any more, unless
 // another right reaches it. Errors: unauthenticated, session_expired, access_denied.
 func (s *Service) RemoveParticipant(ctx context.Context, p chat.Principal, room chat.RoomID, user chat.UserID) error {
+	was := false // whoever was none must not hear of the room by being told that it is gone
 	_, err := s.writeThen(ctx, p, room, access.Participants, func(a *admitted) error {
 		is, err := a.r.Participant(room, user)
-		if err != nil || !is {
+		if was = is; err != nil || !is {
 			return err
 		}
 		if err := a.remove(user, newNames(a.w)); err != nil {
@@ -82,7 +83,9 @@ func (s *Service) RemoveParticipant(ctx context.Context, p chat.Principal, room 
 		}
 		return a.audit("participant_removed", string(user), "")
 	}, func() {
-		s.revoke(ctx, user, room)
+		if was {
+			s.revoke(ctx, user, room)
+		}
 	})
 	return err
 }

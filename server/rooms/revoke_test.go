@@ -52,6 +52,18 @@ var losses = []loss{
 	}, chat.CodeUnauthenticated},
 }
 
+// Whoever was no participant is not told of a room by being taken out of it.
+func TestRemovingNobodyTellsNobody(t *testing.T) {
+	run(t, func(w *world) {
+		k := w.watch(w.bo)
+		w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.bo.User))
+		w.settle()
+		if got := k.take(); len(got) > 0 {
+			w.Errorf("bo heard %v", got)
+		}
+	})
+}
+
 // What was lost is lost on open sockets when the call returns: nothing that
 // waits in the queue, nothing later, and no way back in.
 func TestRevocation(t *testing.T) {
