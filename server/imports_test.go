@@ -49,6 +49,7 @@ var table = []row{
 	{pkg: "server/internal/operator", edges: "server/auth server/rooms server/storage server/storage/sqlite store/chat", mods: "golang.org/x/term golang.org/x/sys", absent: "commands speak to the running server or to the database, not to the gateway"},
 	{pkg: "server/internal/demo", edges: "server/auth server/rooms server/storage store/chat store/protocol", absent: "the demo is a host like any other: it shares no code with web or gateway"},
 	{pkg: "server/internal/e2e", absent: "only tests live here; they drive the binary from outside"},
+	{pkg: "server/internal/model", absent: "only tests live here; the model has rules of its own, from design §3"},
 	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
 
 	{pkg: "web", mods: "github.com/andybalholm/brotli", absent: "assets only: the pages hold no state of the chat"},
