@@ -25,6 +25,7 @@ func main() {
 		Log:     debug,
 		Notify:  s.later,
 	}, client.Page(surface))
+	guardStorage()
 	s.do = c.Do
 	exposeStore(c.Do, c.View)
 	s.tellHost(c.View)

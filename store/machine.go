@@ -291,6 +291,10 @@ func (m *Machine) learn(f Fact) {
 			m.quotaSaid = true
 			m.log("storage refused a value, going on in memory", "key", f.Key, "error", f.Error)
 		}
+		if f.Error != "" && f.Key == KeyGuestSession {
+			m.memory = true // the visitor should know: without its guest session the chat ends with the tab
+			m.touch(dirtyTop)
+		}
 	case Called:
 		m.called(f)
 	case StorageChanged:

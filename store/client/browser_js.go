@@ -15,8 +15,8 @@ import (
 // the page (a sandboxed frame, private mode), memory takes its place.
 func Page(s chat.Surface) Env {
 	p := &page{surface: s, window: js.Global(), held: map[string]string{}}
-	p.storage = guarded(func() js.Value { return p.window.Get("localStorage") })
-	p.session = guarded(func() js.Value { return p.window.Get("sessionStorage") })
+	p.storage = property(p.window, "localStorage")
+	p.session = property(p.window, "sessionStorage")
 	return Env{Storage: p, Tabs: p, Dialer: sockets{}, Caller: fetcher{}, Clock: SystemClock{}, Events: p}
 }
 
@@ -31,8 +31,14 @@ type page struct {
 	channel js.Value          // set while listening
 }
 
-// guarded gives the value of f, or undefined where JavaScript throws: in some
-// browsers the very getter of localStorage does.
+// property gives a property, or undefined where its getter throws, as that of
+// localStorage does in some browsers. js.Value.Get would let the exception pass
+// through the program and end it; only calls catch one.
+func property(of js.Value, name string) js.Value {
+	return guarded(func() js.Value { return js.Global().Get("Reflect").Call("get", of, name) })
+}
+
+// guarded gives the value of f, or undefined where a call in it throws.
 func guarded(f func() js.Value) (v js.Value) {
 	defer func() {
 		if recover() != nil {
