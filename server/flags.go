@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"anteroom/server/gateway"
 )
 
 // config is what serve was asked to do.
@@ -29,6 +31,7 @@ type config struct {
 	demoAddr       string
 	drain          time.Duration
 	passwordMemory uint // KiB of argon2id; 0 is the default
+	limits         gateway.Limits
 
 	noServiceWorker bool
 }
@@ -53,6 +56,23 @@ type specs []string
 func (l *specs) String() string     { return strings.Join(*l, ",") }
 func (l *specs) Set(s string) error { *l = append(*l, s); return nil }
 
+// limits is a flag that sets one limit each time, or several after commas.
+type limits struct{ *gateway.Limits }
+
+func (l limits) String() string { return "" }
+func (l limits) Set(s string) error {
+	for v := range strings.SplitSeq(s, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(v), "=")
+		if !ok {
+			return fmt.Errorf("%q is not name=value", v)
+		}
+		if err := l.Limits.Set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // parseServe reads serve's flags; a flag that is absent is taken from the
 // environment variable ANTEROOM_ and its name in upper case.
 func parseServe(args []string, env environment) (config, error) {
@@ -62,6 +82,7 @@ func parseServe(args []string, env environment) (config, error) {
 		embedOrigins, proxies list
 		identities            specs
 	)
+	c.limits = gateway.DefaultLimits
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on")
@@ -74,6 +95,7 @@ func parseServe(args []string, env environment) (config, error) {
 	fs.BoolVar(&c.demo, "demo", false, "serve the demo shop too and fill the database with demo data; on loopback addresses only")
 	fs.StringVar(&c.demoAddr, "demo-addr", "127.0.0.1:8081", "`address` of the demo shop")
 	fs.DurationVar(&c.drain, "drain", 10*time.Second, "longest `time` to wait for open requests when asked to stop")
+	fs.Var(limits{&c.limits}, "limit", "`name=value` of a limit, e.g. messages-guest=2/s:10; repeatable, or separated by commas; see README")
 	fs.BoolVar(&c.noServiceWorker, "no-service-worker", false, "kill switch: installed inboxes remove their service worker and its caches")
 	fs.UintVar(&c.passwordMemory, "password-memory", 0, "`KiB` of memory per argon2id password hash; 0 is the safe default, lower it in tests only")
 
@@ -124,6 +146,7 @@ func parseServe(args []string, env environment) (config, error) {
 	if c.drain <= 0 {
 		return c, usagef("--drain must be a positive time such as 10s")
 	}
+	c.limits.Drain = c.drain
 	if c.demo {
 		for name, addr := range map[string]string{"addr": c.addr, "demo-addr": c.demoAddr} {
 			if err := checkAddr(name, addr); err != nil {

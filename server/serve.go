@@ -91,11 +91,9 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	}
 	defer useCases.Stop()
 	authn.OnChange(useCases.Recheck)
-	limits := gateway.DefaultLimits
-	limits.Drain = c.drain
 	gate := gateway.New(gateway.Config{
 		Rooms: useCases, Auth: authn, PublicURL: c.publicURL, TrustedProxies: c.trustedProxies,
-		Limits: limits, Log: log, Version: version,
+		Limits: c.limits, Log: log, Version: version,
 	})
 
 	stopOperator, operatorFailed, err := operate(ctx, c.data, operator.Deps{Storage: st, Auth: authn, Rooms: useCases, Log: log})

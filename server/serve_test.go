@@ -73,6 +73,7 @@ func TestMistakesAreOneSentence(t *testing.T) {
 		"bad origin":          {nil, []string{"serve", "--embed-origin", "https://shop.example/path"}, "--embed-origin"},
 		"bad proxy":           {nil, []string{"serve", "--trusted-proxy", "somewhere"}, "--trusted-proxy"},
 		"bad identity":        {nil, []string{"serve", "--identity", "iss=x"}, "identity"},
+		"bad limit":           {nil, []string{"serve", "--limit", "messages-guest=fast"}, "messages-guest"},
 		"bad variable":        {map[string]string{"ANTEROOM_DRAIN": "soon"}, []string{"serve"}, "ANTEROOM_DRAIN"},
 		"demo for the world":  {nil, []string{"serve", "--demo", "--addr", "0.0.0.0:0"}, "loopback"},
 		"port in use":         {nil, []string{"serve", "--data", filepath.Join(dir, "a"), "--addr", taken.Addr().String()}, "address already in use"},
