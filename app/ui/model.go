@@ -127,7 +127,8 @@ func (m *Model) Update() {
 		m.pickVendor, m.writing, m.logIn, m.menu, m.about, m.password, m.ask = false, false, false, false, false, false, AskNothing
 		m.logRev++
 		m.composer.Place = "" // what the field holds is not this principal's
-		if m.view.Principal.Identity() != old.Principal.Identity() && m.view.Auth != store.AuthUser {
+		// A guest who logs in keeps what stands in the field; a user leaves nothing to another.
+		if m.view.Principal.Identity() != old.Principal.Identity() && (m.view.Auth != store.AuthUser || old.Principal.User != "") {
 			m.shell.Wipe()
 		}
 	}

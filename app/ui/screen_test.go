@@ -200,6 +200,20 @@ func TestComposerKeepsWhatIsTyped(t *testing.T) {
 		wantSame(t, "wiped", p.wiped, 1)
 		wantSame(t, "composer", p.composer, Composer{})
 	})
+	as := func(user chat.UserID) func(*store.View) {
+		return func(v *store.View) {
+			v.Generation++
+			v.Auth, v.Principal = store.AuthUser, chat.Principal{Kind: chat.KindUser, User: user}
+		}
+	}
+	t.Run("who logs in keeps the field", func(t *testing.T) {
+		p.change(m, as("u_1"))
+		wantSame(t, "wiped", p.wiped, 1)
+	})
+	t.Run("another user finds nothing", func(t *testing.T) {
+		p.change(m, as("u_2"))
+		wantSame(t, "wiped", p.wiped, 2)
+	})
 }
 
 func TestWhoWritesFirstIsAskedToWhom(t *testing.T) {
