@@ -32,6 +32,7 @@ type config struct {
 	drain          time.Duration
 	passwordMemory uint // KiB of argon2id; 0 is the default
 	limits         gateway.Limits
+	opsAddr        string // "" is off
 
 	noServiceWorker bool
 }
@@ -89,6 +90,7 @@ func parseServe(args []string, env environment) (config, error) {
 	fs.StringVar(&publicURL, "public-url", "", "`URL` under which browsers reach the chat; its origin is the only one that may open a socket (default http://localhost and the port of --addr)")
 	fs.Var(&embedOrigins, "embed-origin", "`origin` of a page that may embed the widget, e.g. https://shop.example; repeat it or separate with commas")
 	fs.Var(&proxies, "trusted-proxy", "`address` or network (CIDR) of a proxy whose X-Forwarded-For counts; repeatable")
+	fs.StringVar(&c.opsAddr, "ops-addr", "", "`address` to serve /metrics on, e.g. 127.0.0.1:9090; off by default, and not for the public")
 	fs.StringVar(&c.data, "data", "./data", "`folder` of the database; made if it does not exist")
 	fs.Var(&identities, "identity", "`issuer` whose signed identity tokens log visitors in; repeatable; see README")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` that is logged: debug, info, warn or error")
@@ -117,6 +119,11 @@ func parseServe(args []string, env environment) (config, error) {
 
 	if err := checkAddr("addr", c.addr); err != nil {
 		return c, err
+	}
+	if c.opsAddr != "" {
+		if err := checkAddr("ops-addr", c.opsAddr); err != nil {
+			return c, err
+		}
 	}
 	if publicURL != "" {
 		u, err := originURL("public-url", publicURL)

@@ -47,10 +47,11 @@ var table = []row{
 	{pkg: "server/rooms", edges: "server/auth server/storage server/broker store/access store/chat store/protocol", absent: "use cases know no transport"},
 	{pkg: "server/gateway", edges: "server/auth server/rooms store/chat store/protocol", mods: "nhooyr.io/websocket golang.org/x/time", absent: "no access, storage or broker: it cannot decide, and cannot reach an event rooms did not hand to it"},
 	{pkg: "server/internal/operator", edges: "server/auth server/rooms server/storage server/storage/sqlite store/chat", mods: "golang.org/x/term golang.org/x/sys", absent: "commands speak to the running server or to the database, not to the gateway"},
+	{pkg: "server/internal/metrics", mods: "github.com/prometheus/client_golang", absent: "it counts words that others tell it and knows none of them"},
 	{pkg: "server/internal/demo", edges: "server/auth server/rooms server/storage store/chat store/protocol", absent: "the demo is a host like any other: it shares no code with web or gateway"},
 	{pkg: "server/internal/e2e", absent: "only tests live here; they drive the binary from outside"},
 	{pkg: "server/internal/model", absent: "only tests live here; the model has rules of its own, from design §3"},
-	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
+	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/metrics server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
 
 	{pkg: "web", mods: "github.com/andybalholm/brotli", absent: "assets only: the pages hold no state of the chat"},
 	{pkg: "web/build", edges: "web", mods: "github.com/andybalholm/brotli", absent: "the builder runs the go command; it links none of the app"},

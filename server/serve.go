@@ -19,6 +19,7 @@ import (
 	"anteroom/server/broker"
 	"anteroom/server/gateway"
 	"anteroom/server/internal/demo"
+	"anteroom/server/internal/metrics"
 	"anteroom/server/internal/operator"
 	"anteroom/server/rooms"
 	"anteroom/server/storage"
@@ -63,6 +64,14 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		c.embedOrigins = append(c.embedOrigins, shopURL(c, shop))
 	}
 
+	var ops net.Listener
+	if c.opsAddr != "" {
+		if ops, err = listen("ops-addr", c.opsAddr); err != nil {
+			return err
+		}
+		defer ops.Close()
+	}
+
 	st, err := openStorage(ctx, c.data)
 	if err != nil {
 		return usagef("can't use --data %s: %w", c.data, err)
@@ -82,10 +91,11 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		}
 	}
 
+	counted := metrics.New(version)
 	hints := broker.NewLocal()
 	defer hints.Close()
 	authn := auth.New(st, auth.Config{Hosts: hosts, Hasher: hasher, Log: log})
-	useCases, err := rooms.New(rooms.Config{Storage: st, Broker: hints, Auth: authn, Log: log})
+	useCases, err := rooms.New(rooms.Config{Storage: st, Broker: hints, Auth: authn, Observe: counted, Log: log})
 	if err != nil {
 		return err
 	}
@@ -93,8 +103,10 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	authn.OnChange(useCases.Recheck)
 	gate := gateway.New(gateway.Config{
 		Rooms: useCases, Auth: authn, PublicURL: c.publicURL, TrustedProxies: c.trustedProxies,
-		Limits: c.limits, Log: log, Version: version,
+		Limits: c.limits, Observe: counted, Log: log, Version: version,
 	})
+
+	counted.Connections(gate.Sockets)
 
 	stopOperator, operatorFailed, err := operate(ctx, c.data, operator.Deps{Storage: st, Auth: authn, Rooms: useCases, Log: log})
 	if err != nil {
@@ -111,6 +123,12 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	servers := newGroup(log)
 	servers.serve("chat", listener, mux)
 	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
+	if ops != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", counted.Handler())
+		servers.serve("ops", ops, mux)
+		fmt.Fprintf(env.stdout, "ops    http://%s/metrics\n", ops.Addr())
+	}
 	if c.demo {
 		signer := demo.Signer{Issuer: demo.Issuer, Audience: demo.Audience, Secret: secret, Now: time.Now}
 		servers.serve("shop", shop, demo.NewShop(c.publicURL, signer, time.Now).Handler())
@@ -200,7 +218,7 @@ type group struct {
 	failed  chan error // one slot per server
 }
 
-func newGroup(log *slog.Logger) *group { return &group{log: log, failed: make(chan error, 2)} }
+func newGroup(log *slog.Logger) *group { return &group{log: log, failed: make(chan error, 3)} }
 
 // serve starts a server; its goroutine ends with shutdown.
 func (g *group) serve(name string, l net.Listener, h http.Handler) {

@@ -120,29 +120,62 @@ func TestNewerDatabaseIsOneSentence(t *testing.T) {
 	}
 }
 
+// served is a server that runs in this process.
+type served struct {
+	testing.TB
+	out, errs output
+	stop      func()
+	done      chan int
+}
+
+func start(t testing.TB, vars map[string]string, args ...string) *served {
+	t.Helper()
+	s := &served{TB: t, done: make(chan int, 1)}
+	ctx, stop := context.WithCancel(t.Context())
+	s.stop = stop
+	t.Cleanup(stop)
+	lookup := func(k string) (string, bool) { v, ok := vars[k]; return v, ok }
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--drain", "2s"}, args...)
+	go func() { // ended by stop
+		s.done <- run(ctx, args, environment{lookup: lookup, stdin: strings.NewReader(""), stdout: &s.out, stderr: &s.errs})
+	}()
+	return s
+}
+
+// printed waits until the server has printed something, and gives the pattern's group.
+func (s *served) printed(pattern string) string {
+	s.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(s.out.String()); m != nil {
+			return m[1]
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("the server did not print %s: %s", pattern, s.errs.String())
+		}
+		time.Sleep(5 * time.Millisecond) // polled: the program tells by what it prints
+	}
+}
+
+// end asks the server to stop and waits for it.
+func (s *served) end() {
+	s.Helper()
+	s.stop()
+	select {
+	case code := <-s.done:
+		if code != 0 {
+			s.Errorf("exit code %d after being asked to stop: %s", code, s.errs.String())
+		}
+	case <-time.After(20 * time.Second):
+		s.Fatal("the server did not stop")
+	}
+}
+
 // TestServeUntilAsked starts the server, uses its commands beside it, and stops it.
 func TestServeUntilAsked(t *testing.T) {
 	dir := t.TempDir()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var out, errs output
 	vars := map[string]string{"ANTEROOM_DATA": dir, "ANTEROOM_PASSWORD_MEMORY": "64"}
-	lookup := func(k string) (string, bool) { v, ok := vars[k]; return v, ok }
-	done := make(chan int, 1)
-	go func() { // ended by stop
-		done <- run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--drain", "2s"}, environment{lookup: lookup, stdin: strings.NewReader(""), stdout: &out, stderr: &errs})
-	}()
-	listening := regexp.MustCompile(`listening on (\S+?)\)`)
-	var base string
-	for deadline := time.Now().Add(20 * time.Second); base == ""; {
-		if m := listening.FindStringSubmatch(out.String()); m != nil {
-			base = "http://" + m[1]
-		} else if time.Now().After(deadline) {
-			t.Fatalf("the server did not start: %s", errs.String())
-		} else {
-			time.Sleep(5 * time.Millisecond) // polled: the program tells by what it prints
-		}
-	}
+	s := start(t, vars)
+	base := "http://" + s.printed(`listening on (\S+?)\)`)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		req, _ := http.NewRequest("GET", base+path, nil)
 		res, err := http.DefaultClient.Do(req)
@@ -164,15 +197,7 @@ func TestServeUntilAsked(t *testing.T) {
 	if code, _, stderr := runCommand(t, nil, "serve", "--data", dir, "--addr", "127.0.0.1:0"); code != 2 || !strings.Contains(stderr, "--data") {
 		t.Errorf("a second server on the same data: exit code %d, %q", code, stderr)
 	}
-	stop()
-	select {
-	case code := <-done:
-		if code != 0 {
-			t.Errorf("exit code %d after being asked to stop: %s", code, errs.String())
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the server did not stop")
-	}
+	s.end()
 	if code, stdout, _ := runCommand(t, vars, "user", "list"); code != 0 || !strings.Contains(stdout, "mia") {
 		t.Errorf("user list without the server: exit code %d, %q", code, stdout)
 	}

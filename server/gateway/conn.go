@@ -146,8 +146,14 @@ func (c *conn) readFailed(err error) {
 	switch {
 	case c.over(), websocket.CloseStatus(err) != -1:
 	case c.raw.flooded():
+		c.g.observe.Limited("kib-socket")
 		c.finish(errFlood)
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		limit := "message-time"
+		if c.watch == nil {
+			limit = "hello-time"
+		}
+		c.g.observe.Limited(limit)
 		c.finish(errLate)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isNetwork(err):
 	default:
@@ -291,6 +297,7 @@ func (c *conn) take(line []byte) {
 			wait := r.DelayFrom(now)
 			r.CancelAt(now)
 			c.strike()
+			c.g.observe.Limited("frames-socket")
 			c.enqueue(item{re: f.ID, bytes: encodeError(f.ID, f.RoomID(), limited("frames", wait).(*chat.Error))})
 			return
 		}
@@ -323,12 +330,24 @@ func (c *conn) fail(ctx context.Context, f protocol.ClientFrame, err error) {
 
 // write implements pipe.
 func (c *conn) write(message []byte) error {
-	c.raw.SetWriteDeadline(time.Now().Add(c.g.limits.Write))
-	return c.ws.Write(context.Background(), websocket.MessageText, message)
+	began := time.Now()
+	c.raw.SetWriteDeadline(began.Add(c.g.limits.Write))
+	err := c.ws.Write(context.Background(), websocket.MessageText, message)
+	switch {
+	case err == nil:
+		c.g.observe.Wrote(time.Since(began), len(message))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.g.observe.Limited("write-time")
+	}
+	return err
 }
 
 // end implements pipe.
 func (c *conn) end(err *chat.Error) {
+	c.g.observe.Closed(string(err.Code))
+	if err == errSlow {
+		c.g.observe.Limited("queue")
+	}
 	c.write(protocol.EncodeServer(protocol.ServerFrame{Bye: wireError(err, "")}))
 	c.ws.Close(websocket.StatusCode(chat.OutcomeOf(err.Code).Close), string(err.Code))
 }

@@ -17,6 +17,12 @@ import (
 // translate is the one place where an error gets its code. Errors that are none
 // of the wire's become internal with the request's id, and are logged here.
 func (g *Gateway) translate(ctx context.Context, err error, request string) *chat.Error {
+	e := g.coded(ctx, err, request)
+	g.observe.Refused(string(e.Code))
+	return e
+}
+
+func (g *Gateway) coded(ctx context.Context, err error, request string) *chat.Error {
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		if e.Code == chat.CodeStorageFull || e.Code == chat.CodeUnavailable || e.Code == chat.CodeInternal {
 			g.log.LogAttrs(ctx, slog.LevelWarn, "request failed", slog.String("request", request), slog.Any("err", err))

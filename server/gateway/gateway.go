@@ -26,6 +26,7 @@ type Config struct {
 	Limits         Limits           // DefaultLimits
 	Log            *slog.Logger     // discards
 	Now            func() time.Time // time.Now; deadlines of sockets use the real clock
+	Observe        Observer         // nobody
 	Version        string           // what the OpenAPI document says
 }
 
@@ -37,6 +38,7 @@ type Gateway struct {
 	limits  Limits
 	log     *slog.Logger
 	now     func() time.Time
+	observe Observer
 	version string
 	handler http.Handler
 
@@ -67,10 +69,13 @@ func New(c Config) *Gateway {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Observe == nil {
+		c.Observe = unobserved{}
+	}
 	l := c.Limits.withDefaults()
 	g := &Gateway{
 		rooms: c.Rooms, auth: c.Auth, door: newDoor(c.PublicURL, c.TrustedProxies),
-		limits: l, log: c.Log, now: c.Now, version: c.Version,
+		limits: l, log: c.Log, now: c.Now, observe: c.Observe, version: c.Version,
 
 		requests:          newTable("requests", l.Requests),
 		principalRequests: newTable("requests", l.PrincipalRequests),
@@ -89,6 +94,18 @@ func New(c Config) *Gateway {
 
 		conns: make(map[*conn]struct{}),
 	}
+	for name, t := range map[string]*table{
+		"requests-address": g.requests, "requests-principal": g.principalRequests,
+		"logins-address": g.logIns, "failed-logins-address": g.failedLogIns, "failed-logins-account": g.accountLogIns,
+		"guest-sessions-address": g.guestSessions,
+		"rooms-guest":            g.guestRooms, "rooms-user": g.userRooms, "rooms-address": g.addressRooms,
+		"messages-user": g.userSends, "messages-guest": g.guestSends,
+	} {
+		t.hit = func() { c.Observe.Limited(name) }
+	}
+	for name, n := range map[string]*counts{"sockets-address": g.byAddress, "sockets-pending": g.pending, "sockets-principal": g.byPrincipal} {
+		n.hit = func() { c.Observe.Limited(name) }
+	}
 	g.handler = g.mux()
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.readers.Add(1)
@@ -101,6 +118,13 @@ func New(c Config) *Gateway {
 
 // Handler serves /api/…, /ws, /healthz and /readyz.
 func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// Sockets is how many sockets are open.
+func (g *Gateway) Sockets() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
 
 // deadline is the context of one frame. It does not end with the socket:
 // what a peer asked for before it left is finished.

@@ -160,6 +160,7 @@ type table struct {
 	what string // for the message: "messages"
 	rate Rate
 	size int
+	hit  func() // for metrics; nil: nobody counts
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter
@@ -176,14 +177,17 @@ func (t *table) take(now time.Time, key string, n int) error {
 	}
 	l := t.limiter(now, key)
 	r := l.ReserveN(now, n)
-	if !r.OK() {
-		return limited(t.what, t.rate.Every)
-	}
-	if wait := r.DelayFrom(now); wait > 0 {
+	wait := t.rate.Every
+	if r.OK() {
+		if wait = r.DelayFrom(now); wait <= 0 {
+			return nil
+		}
 		r.CancelAt(now)
-		return limited(t.what, wait)
 	}
-	return nil
+	if t.hit != nil {
+		t.hit()
+	}
+	return limited(t.what, wait)
 }
 
 // give returns n that were taken for something that did not happen.
@@ -234,6 +238,7 @@ func limited(what string, wait time.Duration) error {
 // concurrent use; keys that hold nothing take no room.
 type counts struct {
 	most int
+	hit  func() // for metrics; nil: nobody counts
 
 	mu sync.Mutex
 	of map[string]int
@@ -246,6 +251,9 @@ func (c *counts) add(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of[key] >= c.most {
+		if c.hit != nil {
+			c.hit()
+		}
 		return false
 	}
 	c.of[key]++

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"net/url"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -69,5 +71,36 @@ func TestEveryLimitHasAName(t *testing.T) {
 		if d <= 0 {
 			t.Error("a time without a default")
 		}
+	}
+}
+
+type limitsHit struct {
+	unobserved
+	names []string
+}
+
+func (h *limitsHit) Limited(name string) { h.names = append(h.names, name) }
+
+// What metrics call a limit is what the operator sets.
+func TestLimitsAreCountedByTheirNames(t *testing.T) {
+	h := &limitsHit{}
+	w := newWorld(t, Limits{})
+	g := New(Config{Rooms: w.rooms, Auth: w.auth, PublicURL: &url.URL{Scheme: "http", Host: "chat.example"}, Observe: h})
+	defer g.Drain(t.Context())
+	for _, tb := range []*table{
+		g.requests, g.principalRequests, g.logIns, g.failedLogIns, g.accountLogIns, g.guestSessions,
+		g.guestRooms, g.userRooms, g.addressRooms, g.userSends, g.guestSends,
+	} {
+		tb.take(time.Now(), "x", tb.rate.Burst)
+		if tb.take(time.Now(), "x", 1) == nil {
+			t.Error("not limited")
+		}
+	}
+	for _, n := range []*counts{g.byPrincipal, g.byAddress, g.pending} {
+		for n.add("x") {
+		}
+	}
+	if want := LimitNames(); !slices.Equal(h.names[:11], want[:11]) || !slices.Equal(h.names[11:], want[13:16]) {
+		t.Errorf("got %v\nwant them among %v", h.names, want)
 	}
 }

@@ -62,6 +62,21 @@ func (s *Service) read(ctx context.Context, p chat.Principal, room chat.RoomID, 
 	return err
 }
 
+func (s *Service) observe(v verdict) {
+	s.cfg.Observe.Decided(string(v.action), string(v.decision.Reason), v.decision.Allowed)
+}
+
+// publish brings what a transaction appended to whom it concerns.
+func (s *Service) publish(began time.Time, events []posted) {
+	if len(events) == 0 {
+		return
+	}
+	durable := s.cfg.Now()
+	s.cfg.Observe.Appended(durable.Sub(began))
+	s.hub.publish(events)
+	s.cfg.Observe.Delivered(s.cfg.Now().Sub(durable))
+}
+
 // noted is what is kept of a decision that somebody asked for.
 func (s *Service) noted(ctx context.Context, v verdict) {
 	s.decisions.note(ctx, v)
@@ -83,6 +98,7 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 		seen verdict
 		last *admitted
 	)
+	began := s.cfg.Now()
 	landing := s.hub.takeOff(room)
 	defer landing.done()
 	err := s.update(ctx, func(w storage.Writer) error {
@@ -107,7 +123,7 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 		}
 		return nil, err
 	}
-	s.hub.publish(last.events)
+	s.publish(began, last.events)
 	if last.opens() {
 		s.noticed.add(room, last.caller.user, day(last.now))
 	}
@@ -136,6 +152,7 @@ func (s *Service) decideFor(r storage.Reader, w storage.Writer, c caller, room c
 	}
 	v := verdict{caller: c, room: room, guest: row.GuestSession, action: action, at: now}
 	v.decision = access.Decide(access.Query{Action: action, Caller: c.facts, Room: facts})
+	s.observe(v)
 	if !v.decision.Allowed || s.decisions.wants(action) {
 		if v.participants, err = r.Participants(room); err != nil {
 			return nil, verdict{}, fmt.Errorf("read the participants of room %s: %w", room, err)
@@ -160,6 +177,7 @@ func (s *Service) permit(r storage.Reader, p chat.Principal, action access.Actio
 	}
 	v := verdict{caller: c, action: action, at: now}
 	v.decision = access.Decide(access.Query{Action: action, Caller: c.facts})
+	s.observe(v)
 	if !v.decision.Allowed {
 		return c, v, v.err()
 	}

@@ -32,6 +32,7 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 		seen verdict
 		last *admitted
 	)
+	began := s.cfg.Now()
 	err := s.update(ctx, func(w storage.Writer) error {
 		last = nil
 		c, v, err := s.permit(w, p, access.Start)
@@ -66,7 +67,7 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 	if err != nil {
 		return Opened{}, err
 	}
-	s.hub.publish(last.events)
+	s.publish(began, last.events)
 	return out, nil
 }
 
@@ -186,6 +187,7 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 		seen verdict
 		last *admitted
 	)
+	began := s.cfg.Now()
 	err := s.update(ctx, func(w storage.Writer) error {
 		last = nil
 		c, v, err := s.permit(w, p, access.Make)
@@ -224,7 +226,7 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 	if err != nil {
 		return Opened{}, err
 	}
-	s.hub.publish(last.events)
+	s.publish(began, last.events)
 	return out, nil
 }
 

@@ -31,6 +31,7 @@ func (s *Service) Link(ctx context.Context, account, guest string) (Linked, erro
 		out    auth.LinkOutcome
 		events []posted
 	)
+	began := s.cfg.Now()
 	err := s.update(ctx, func(w storage.Writer) error {
 		out, events = auth.LinkOutcome{}, nil
 		id := auth.GuestOf(guest)
@@ -66,7 +67,7 @@ func (s *Service) Link(ctx context.Context, account, guest string) (Linked, erro
 	if err != nil {
 		return Linked{}, err
 	}
-	s.hub.publish(events)
+	s.publish(began, events)
 	return Linked{Status: out.Status, GuestSession: out.Guest, Credential: out.Credential}, nil
 }
 

@@ -24,6 +24,8 @@ type Config struct {
 	Log     *slog.Logger               // discards
 	NewID   func(prefix string) string // 128 random bits under a prefix such as "r_"
 
+	Observe Observer // nobody
+
 	// SweepEvery is how often watches whose session's time is over are looked
 	// for; 5 s. What their time forbids is not delivered in between either.
 	SweepEvery time.Duration
@@ -56,6 +58,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.NewID == nil {
 		c.NewID = randomID
+	}
+	if c.Observe == nil {
+		c.Observe = unobserved{}
 	}
 	if c.SweepEvery <= 0 {
 		c.SweepEvery = 5 * time.Second

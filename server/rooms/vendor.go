@@ -42,6 +42,7 @@ func (s *Service) SetVendorMember(ctx context.Context, vendor chat.VendorID, use
 		events []posted
 		lost   []chat.RoomID
 	)
+	began := s.cfg.Now()
 	err := s.update(ctx, func(w storage.Writer) error {
 		events, lost = nil, nil
 		if _, err := w.Vendor(vendor); err != nil {
@@ -105,7 +106,7 @@ func (s *Service) SetVendorMember(ctx context.Context, vendor chat.VendorID, use
 	if err != nil {
 		return err
 	}
-	s.hub.publish(events)
+	s.publish(began, events)
 	return nil
 }
 

@@ -152,6 +152,9 @@ func (w *Watch) Join(ctx context.Context, q protocol.Join) (protocol.Joined, err
 		w.drop(j)
 		return protocol.Joined{}, err
 	}
+	if q.Cursor != nil && out.Reset {
+		w.s.cfg.Observe.Resynced()
+	}
 	j.r.mu.Lock()
 	if j.state == over { // lost while the transaction ran
 		j.r.mu.Unlock()
@@ -288,6 +291,7 @@ func (w *Watch) dropThen(j *join, then func()) (first bool) {
 
 // resync tells the client that a gap can't be filled: it has to join anew.
 func (w *Watch) resync(j *join) {
+	w.s.cfg.Observe.Resynced()
 	w.dropThen(j, func() {
 		w.sink.Deliver(Frame{Room: j.r.id, Bytes: encode(protocol.ServerFrame{Error: &protocol.Error{
 			Code: chat.CodeResyncRequired, Message: "Too much has happened, join the room again", Room: j.r.id,
