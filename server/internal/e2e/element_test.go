@@ -281,6 +281,8 @@ func (d *Doc) fill(name, text string) {
 		err = n.on("function() { return this.value }", &now)
 		if err == nil && now != text {
 			err = fmt.Errorf("it holds %q", now)
+			// On a busy machine the window may have been left without the focus of the keyboard.
+			_ = d.tab.page.call("Page.bringToFront", nil, nil)
 		}
 		return err == nil, err
 	})

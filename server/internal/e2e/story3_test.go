@@ -129,3 +129,125 @@ func TestGuestLogsIn(t *testing.T) {
 		t.Errorf("the thief's browser holds %q (%v)", found, err)
 	}
 }
+
+// Story 3 on a second device: each has a guest of its own, both become Ada's,
+// and both show all of it live.
+func TestGuestLogsInOnTwoDevices(t *testing.T) {
+	s := serve(t)
+	texts := []string{"Asked from the telephone", "Asked from the desk"}
+	devices := []*Doc{}
+	for i, name := range []string{"telephone", "desk"} {
+		tab := visitor(t, name).open(s.shop + "/products/harbour-smoke")
+		chat := tab.openChat()
+		chat.say(texts[i])
+		chat.delivered(texts[i])
+		devices = append(devices, chat)
+	}
+	old, _ := devices[1].guestSession()
+	noor := s.staff("noor")
+	devices[0].tab.assert("ada")
+	devices[0].sees("This chat came along.")
+	devices[1].tab.assert("ada")
+	devices[1].sees("This chat came along.")
+	for _, d := range devices {
+		d.click("button", "Back")
+		d.sees(texts[0])
+		d.sees(texts[1])
+		d.sees("It left the kiln")
+	}
+	s.dead(old, s.roomWith(noor, texts[1]).ID)
+
+	// What is written on one shows on the other.
+	s.answer(noor, s.roomWith(noor, texts[1]).ID, "Answered for both")
+	for _, d := range devices {
+		d.sees("Answered for both")
+	}
+
+	// Logging out on one is none on the other.
+	devices[1].tab.top().mustEval(`Anteroom('logout')`, nil)
+	devices[1].showsNot("Ada Okafor")
+	devices[0].as("Ada Okafor")
+	devices[0].sees("Answered for both")
+}
+
+// Story 3 with a bad network: the link's request or its answer is lost on the
+// way. Everything arrives all the same, and once.
+func TestGuestLogsInWhileTheLinkIsLost(t *testing.T) {
+	for _, what := range []mishap{requestLost, answerLost} {
+		t.Run(string(what), func(t *testing.T) {
+			s := serve(t)
+			mia := s.staff("mia")
+			tab := visitor(t, "ada").open(s.shop + "/products/blue-bowl")
+			tab.allow(networkErrors)
+			chat := tab.openChat()
+			chat.say("Do you mend cups?")
+			chat.delivered("Do you mend cups?")
+			guest, _ := chat.guestSession()
+			room := s.roomWith(mia, "Do you mend cups?").ID
+			statuses := s.once("/api/link", what)
+			tab.assert("ada")
+
+			// What is written meanwhile belongs to the chat too.
+			chat.say("And plates?")
+			chat.reads("Do you mend cups?", "You are logged in as Ada Okafor. This chat came along.", "And plates?")
+			chat.delivered("And plates?")
+			s.readsExactly(mia, room, "Do you mend cups?", "And plates?")
+			want := []int{200}
+			if what == answerLost {
+				want = []int{200, 200}
+			}
+			if got := statuses(); !slices.Equal(got, want) {
+				t.Errorf("the links that arrived were answered %v, want %v", got, want)
+			}
+			if g, ok := chat.guestSession(); ok {
+				t.Errorf("the guest session %s is still in localStorage", g.ID)
+			}
+			if got := s.participants(mia, room); !slices.Contains(got, "Ada Okafor") {
+				t.Errorf("the participants are %q", got)
+			}
+			s.dead(guest, room)
+			tab.reload()
+			tab.openChat()
+			chat.reads("Do you mend cups?", "And plates?")
+		})
+	}
+}
+
+// Story 3 for a member of the vendor's staff, who was a guest of his own shop
+// and logs in with the built-in account.
+func TestStaffLogsInWhereTheyWereAGuest(t *testing.T) {
+	s := serve(t)
+	mia := s.staff("mia")
+	inbox := visitor(t, "mia").inbox(s, "mia")
+	tab := visitor(t, "mia-as-guest").open(s.shop + "/products/blue-bowl")
+	chat := tab.openChat()
+	chat.say("Trying our own chat")
+	chat.delivered("Trying our own chat")
+	guest, _ := chat.guestSession()
+	room := s.roomWith(mia, "Trying our own chat").ID
+	inbox.click("button", guest.label())
+	inbox.reads("Trying our own chat")
+
+	chat.click("button", "Back")
+	chat.click("button", "Log in")
+	chat.fill("Username", "mia")
+	chat.fill("Password", "demo-mia")
+	tab.press("Enter", false)
+	chat.as("Mia Hart")
+	if got := s.participants(mia, room); len(got) != 1 || got[0] != "Mia Hart" {
+		t.Errorf("the participants are %q, want Mia Hart once", got)
+	}
+	s.readsExactly(mia, room, "Trying our own chat")
+	inbox.reads("Trying our own chat")
+	s.dead(guest, room)
+	tab.shot("widget-staff")
+
+	// Leaving the widget, she stays staff: in the inbox nothing has ended.
+	chat.click("button", "Log out")
+	chat.showsNot("Mia Hart")
+	chat.forgot("Trying our own chat", "Mia Hart", guest.ID)
+	inbox.reads("Trying our own chat")
+	inbox.say("Still here")
+	inbox.delivered("Still here")
+	s.readsExactly(mia, room, "Trying our own chat", "Still here")
+}
