@@ -9,7 +9,14 @@ PURE      := ./store ./store/chat ./store/access ./store/protocol
 NODE_DIR  := web/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet test-native test-wasm test-browser clean
+# Tools of make lint, pinned; they are run, never linked.
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# How long the long forms take.
+FUZZTIME  ?= 30s
+SEEDS     ?= 20000
+
+.PHONY: help build run test vet test-native test-wasm test-browser lint fuzz bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +50,25 @@ test-browser: build $(NODE_DIR)/axe-core/package.json ## the browser tests again
 $(NODE_DIR)/axe-core/package.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+lint: ## formatting (gofumpt) and staticcheck, for the server and for the browser
+	@out=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$out" ] || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
+	@# nhooyr.io/websocket is deprecated in favour of its fork; the owner chose it by name.
+	@tool=$$(mktemp -d); trap 'rm -rf "$$tool"' EXIT; GOBIN=$$tool $(GO) install $(STATICCHECK) && \
+		for target in "" "GOOS=js GOARCH=wasm"; do \
+			out=$$(env $$target $$tool/staticcheck ./... | grep -v 'nhooyr\.io/websocket.* is deprecated'); \
+			[ -z "$$out" ] || { echo "$$out"; exit 1; }; done
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/^func //'); do \
+			echo "$$dir $$f"; $(GO) test $$dir -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+bench: ## benchmarks, in the form benchstat reads
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+soak: ## the simulated world for SEEDS (20000) seeds: hours
+	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v
 
 clean: ## remove what was built
 	rm -rf bin web/dist/* $(NODE_DIR)
