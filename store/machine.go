@@ -87,6 +87,7 @@ type Machine struct {
 	readSent map[chat.RoomID]int64 // on this socket
 	unread   int
 	chatted  bool
+	markDue  bool          // whoever asked for the log-out waits to hear whether the mark stays
 	told     chat.Identity // principal of the last NotifyAuth
 
 	items   []*item // oldest first
@@ -245,6 +246,7 @@ func (m *Machine) intend(in Intent) {
 	case RefreshLogin:
 		m.refreshLogin(in.Token)
 	case LogOut:
+		m.markDue = true
 		m.logOut(in.Everywhere)
 	case EndChat:
 		m.endChat()

@@ -134,8 +134,9 @@ func (m *Machine) notifyTotals() {
 		active = active || it.Owner == m.owner()
 	}
 	// What was there before the list came is not taken back for its absence.
-	if active != m.chatted && (active || m.roomsLoaded || m.principal.Kind == "") {
-		m.chatted = active
+	// A host page that asked for a log-out keeps asking until it has heard of the mark.
+	if (active != m.chatted || m.markDue) && (active || m.roomsLoaded || m.principal.Kind == "") {
+		m.chatted, m.markDue = active, false
 		m.notify(Notification{Kind: NotifyChatted, Active: active})
 	}
 	if id := m.principal.Identity(); id != m.told && m.login == nil {

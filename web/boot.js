@@ -122,6 +122,7 @@ function send() {
   } else {
     keep([...queued(), {id: random(), text, vendor: host.vendor, at: now(), tab}]);
     showQueued();
+    post({type: 'chatted', active: true}); // so that a log-out on the next page finds these words
   }
   setText('');
   hurry = true; // the visitor waits for an answer now, not for the next letter
@@ -285,7 +286,7 @@ if (window.trustedTypes) {
     return u;
   }});
 }
-let loading = null, running = false, hurry = false, openedAt = 0, runTimer = 0, stallTimer = 0, attempt = 0;
+let loading = null, running = false, hurry = false, openedAt = 0, stallTimer = 0, attempt = 0;
 let goRuns = false, isLive = false;
 
 function status(message, button, act) {
@@ -328,7 +329,10 @@ function support() {
 async function module() {
   const mode = {credentials: 'omit', cache: attempt ? 'reload' : 'default'};
   const response = await fetch(config.wasm, mode);
-  if (response.status === 404 && reload()) return new Promise(() => {}); // the page is of an older build
+  if (response.status === 404) { // the page is of an older build
+    await quiet(); // letters that are typed while a page goes are lost
+    if (reload()) return new Promise(() => {});
+  }
   if (!response.ok) throw new Error('module: status ' + response.status);
   const type = response.headers.get('Content-Type') || '';
   if (WebAssembly.compileStreaming && type.startsWith('application/wasm')) return WebAssembly.compileStreaming(response);
@@ -378,10 +382,9 @@ function quiet() {
   return new Promise((resolve) => {
     const begun = now();
     const look = () => {
-      clearTimeout(runTimer);
       const t = now(), wait = hurry || t - begun > patience ? 0 : lastKey ? lastKey + pause - t : openedAt + settle - t;
       const input = !hurry && navigator.scheduling && navigator.scheduling.isInputPending && navigator.scheduling.isInputPending();
-      if (wait <= 0 && !input) resolve(); else runTimer = setTimeout(look, Math.min(Math.max(wait, 16), 250));
+      if (wait <= 0 && !input) resolve(); else setTimeout(look, Math.min(Math.max(wait, 16), 250));
     };
     look();
   });
