@@ -35,19 +35,11 @@ type conn struct {
 	watch     *rooms.Watch // nil before hello
 	frames    *rate.Limiter
 	strikes   int // frames over the limit or malformed, less one for each good one
-	typed     typed
 	slot      int // in the wheel; guarded by it
 }
 
-// typed is the last typing frame passed on.
-type typed struct {
-	protocol.Typing
-	at time.Time
-}
-
 const (
-	typingEvery = 3 * time.Second // a repeated typing frame within it changes nothing
-	maxStrikes  = 64
+	maxStrikes = 64
 )
 
 var (
@@ -305,7 +297,7 @@ func (c *conn) take(line []byte) {
 	c.strikes = max(c.strikes-1, 0)
 	ctx, cancel := c.g.deadline()
 	defer cancel()
-	c.dispatch(ctx, f, now)
+	c.dispatch(ctx, f)
 }
 
 // reply ends the request under way with a frame.

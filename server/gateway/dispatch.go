@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
@@ -10,7 +9,7 @@ import (
 
 // dispatch carries out one frame and answers it. What may be done is decided
 // in package rooms; here are only the limits of a socket.
-func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame, now time.Time) {
+func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame) {
 	room := f.RoomID()
 	list := f.Rooms != nil
 	content := chat.RoomID("") // of the answer
@@ -23,9 +22,9 @@ func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame, now time.Ti
 	if f.Ping == nil {
 		c.g.touch(ctx, c.principal, c.id)
 	}
-	out, err := c.carryOut(ctx, f, now)
+	out, err := c.carryOut(ctx, f)
 	for list && err == nil && c.retry() {
-		out, err = c.carryOut(ctx, f, now)
+		out, err = c.carryOut(ctx, f)
 	}
 	switch {
 	case err != nil:
@@ -38,7 +37,7 @@ func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame, now time.Ti
 }
 
 // carryOut gives the answer to a frame, or why there is none.
-func (c *conn) carryOut(ctx context.Context, f protocol.ClientFrame, now time.Time) (out protocol.ServerFrame, err error) {
+func (c *conn) carryOut(ctx context.Context, f protocol.ClientFrame) (out protocol.ServerFrame, err error) {
 	p, ok := c.principal, protocol.ServerFrame{OK: &protocol.Empty{}}
 	switch {
 	case f.Ping != nil:
@@ -62,14 +61,7 @@ func (c *conn) carryOut(ctx context.Context, f protocol.ClientFrame, now time.Ti
 		ack, _, err := c.g.send(ctx, p, *f.Send)
 		return protocol.ServerFrame{Ack: &ack}, err
 	case f.Typing != nil:
-		if c.typed.Typing == *f.Typing && now.Sub(c.typed.at) < typingEvery {
-			return ok, nil // says nothing new
-		}
-		if err := c.watch.Typing(ctx, *f.Typing); err != nil {
-			return out, err
-		}
-		c.typed = typed{*f.Typing, now}
-		return ok, nil
+		return ok, c.watch.Typing(ctx, *f.Typing)
 	case f.Read != nil:
 		return ok, c.g.rooms.Read(ctx, p, *f.Read)
 	case f.History != nil:

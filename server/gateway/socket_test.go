@@ -12,6 +12,7 @@ import (
 
 	"nhooyr.io/websocket"
 
+	"anteroom/server/rooms"
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
 )
@@ -399,7 +400,7 @@ func TestTypingIsCoalesced(t *testing.T) {
 		skip   time.Duration
 		active bool
 		want   int
-	}{{0, true, 1}, {0, true, 0}, {typingEvery - 500*time.Millisecond, true, 0}, {time.Second, true, 1}, {0, false, 1}, {0, true, 1}} {
+	}{{0, true, 1}, {0, true, 0}, {rooms.TypingEvery - 500*time.Millisecond, true, 0}, {time.Second, true, 1}, {0, false, 1}, {0, true, 1}} {
 		w.skip(c.skip)
 		if n := typing(c.active); n != c.want {
 			t.Errorf("step %d: %d signals, want %d", i, n, c.want)

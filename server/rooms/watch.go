@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"anteroom/server/storage"
 	"anteroom/store/access"
@@ -42,6 +43,8 @@ const (
 	// maxGone is how many lost rooms are told one by one; beyond it the
 	// connection is ended, and the client asks for its list again.
 	maxGone = 100
+	// TypingEvery is for how long a repeated typing frame changes nothing.
+	TypingEvery = 3 * time.Second
 )
 
 // Watch is one connection's view of what happens: the events of the rooms it
@@ -57,6 +60,7 @@ type Watch struct {
 
 	mu      sync.Mutex // guards everything below; frames of lists are enqueued under it
 	joins   []*join
+	typed   typed
 	checked int64 // hub.clock at the last Recheck
 	admin   bool
 	ended   *chat.Error // why it ended; nil while it lives
@@ -321,8 +325,15 @@ func (w *Watch) offer(at int64, f Frame) bool {
 	return true
 }
 
+// typed is the last typing frame that was passed on, and when.
+type typed struct {
+	protocol.Typing
+	at int64
+}
+
 // Typing tells the others who joined a room that the caller types, or stopped.
-// It is decided like a post; callers limit the rate. Errors: unauthenticated,
+// It is decided like a post, also where it repeats within TypingEvery what it
+// said before and goes no further; callers limit the rate. Errors: unauthenticated,
 // session_expired, access_denied, room_closed.
 func (w *Watch) Typing(ctx context.Context, q protocol.Typing) error {
 	var f protocol.TypingFrame
@@ -333,7 +344,16 @@ func (w *Watch) Typing(ctx context.Context, q protocol.Typing) error {
 	if err != nil {
 		return err
 	}
-	w.s.hub.signal(q.Room, protocol.ServerFrame{Typing: &f}, f.Who, true)
+	now := w.s.now()
+	w.mu.Lock()
+	old := w.typed.Typing == q && now-w.typed.at < TypingEvery.Milliseconds()
+	if !old {
+		w.typed = typed{q, now}
+	}
+	w.mu.Unlock()
+	if !old {
+		w.s.hub.signal(q.Room, protocol.ServerFrame{Typing: &f}, f.Who, true)
+	}
 	return nil
 }
 

@@ -157,8 +157,13 @@ func TestSignals(t *testing.T) {
 			w.Errorf("an admin's look leaves a notice, not a receipt: %v", got)
 		}
 		equal(w.T, w.join(guest, w.guestRoom).Receipts, []chat.Receipt{{Reader: w.mia.Identity(), Seq: 1}})
+		w.ok(mia.Typing(ctx, protocol.Typing{Room: w.guestRoom, Active: true})) // says nothing new
+		if got := kinds(guest.take()); got != nil {
+			w.Errorf("a repeat was passed on: %v", got)
+		}
 		w.ok(w.Close(ctx, w.mia, w.guestRoom))
 		w.code(chat.CodeRoomClosed, guest.Typing(ctx, protocol.Typing{Room: w.guestRoom, Active: true}))
+		w.code(chat.CodeRoomClosed, mia.Typing(ctx, protocol.Typing{Room: w.guestRoom, Active: true})) // also what says nothing new
 	})
 }
 
