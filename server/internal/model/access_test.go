@@ -17,7 +17,10 @@ import (
 	"anteroom/store/chat"
 )
 
-var traces = flag.Int("traces", 300, "how many random histories to run")
+var (
+	traces = flag.Int("traces", 0, "how many random histories to run; 300, with -soak 20000")
+	soak   = flag.Bool("soak", false, "run long, and look for every seeded bug")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -26,6 +29,12 @@ func TestMain(m *testing.M) {
 	set := func(name, value string) {
 		if !given[name] {
 			flag.Set(name, value)
+		}
+	}
+	if *traces == 0 {
+		*traces = 300
+		if *soak {
+			*traces = 20_000
 		}
 	}
 	set("rapid.checks", strconv.Itoa(*traces))

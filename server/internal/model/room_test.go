@@ -4,6 +4,7 @@ package model
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 
 	"anteroom/store/chat"
@@ -143,9 +144,9 @@ func (w *world) cmdBoth() {
 	}
 	a := historyAction(protocol.History{Room: r.id, Limit: 5})
 	w.looked(caller{p: c.p}, r)
-	one, other := w.do(caller{c.token, c.p, nil}, a), w.do(caller{c.token, c.p, c}, a)
-	if class(one.code) != class(other.code) && (w.m.live(c.p) || other.code != closing) {
-		w.Fatalf("history of %.6s by %v: %q over HTTP, %q over %s", r.id, c.p, one.code, other.code, c.name)
+	web, other := w.do(caller{c.token, c.p, nil}, a), w.do(caller{c.token, c.p, c}, a)
+	if class(web.code) != class(other.code) && (w.m.live(c.p) || other.code != closing) {
+		w.Fatalf("history of %.6s by %v: %q over HTTP, %q over %s", r.id, c.p, web.code, other.code, c.name)
 	}
 }
 
@@ -186,14 +187,14 @@ func (w *world) cmdTyping() {
 func (w *world) cmdRead() {
 	by, r, id := w.target()
 	seq := int64(w.pick(30))
-	make := func(id chat.RoomID) action {
+	build := func(id chat.RoomID) action {
 		return action{
 			name: "read of " + string(id[:6]), room: id, method: "POST", path: path("/api/rooms/%s/read", id), body: map[string]any{"seq": seq},
 			frame: &protocol.ClientFrame{Read: &protocol.Read{Room: id, Seq: seq}},
 		}
 	}
-	a := make(id)
-	a.missing = make
+	a := build(id)
+	a.missing = build
 	w.looked(by, r)
 	if w.expect(by, a, w.do(by, a), w.reading(by.p, r)) {
 		r.mark(by.p.identity(), seq)
@@ -206,11 +207,11 @@ func (w *world) cmdGet() {
 	by.socket = nil
 	want := w.reading(by.p, r)
 	what := one(w, []string{"", "/participants", "/explain?user=" + string(one(w, w.m.users).id), "audit"})
-	make := func(id chat.RoomID) action {
+	build := func(id chat.RoomID) action {
 		return action{name: "get " + string(id[:6]) + what, room: id, method: "GET", path: path("/api/rooms/%s", id) + what}
 	}
-	a := make(id)
-	a.missing = make
+	a := build(id)
+	a.missing = build
 	switch {
 	case what == "audit":
 		a = action{name: "get the audit table", method: "GET", path: "/api/audit"}
@@ -227,14 +228,14 @@ func (w *world) cmdGet() {
 func (w *world) cmdClose() {
 	by, r, id := w.target()
 	block := w.chance(40)
-	make := func(id chat.RoomID) action {
+	build := func(id chat.RoomID) action {
 		if block {
 			return action{name: "block in " + string(id[:6]), room: id, method: "POST", path: path("/api/rooms/%s/block-guest", id), frame: &protocol.ClientFrame{Block: &protocol.RoomRef{Room: id}}}
 		}
 		return action{name: "close of " + string(id[:6]), room: id, method: "POST", path: path("/api/rooms/%s/close", id), frame: &protocol.ClientFrame{Close: &protocol.RoomRef{Room: id}}}
 	}
-	a := make(id)
-	a.missing = make
+	a := build(id)
+	a.missing = build
 	want := w.reading(by.p, r)
 	switch {
 	case want != "":
@@ -274,11 +275,11 @@ func (w *world) cmdParticipant() {
 	if add {
 		method = "PUT"
 	}
-	make := func(id chat.RoomID) action {
+	build := func(id chat.RoomID) action {
 		return action{name: fmt.Sprintf("%s %s as participant of %.6s", method, u.username, id), room: id, method: method, path: path("/api/rooms/%s/participants/%s", id, u.id)}
 	}
-	a := make(id)
-	a.missing = make
+	a := build(id)
+	a.missing = build
 	want := w.reading(by.p, r)
 	switch {
 	case want == "" && !w.m.isAdmin(by.p):
@@ -422,21 +423,32 @@ func (w *world) cmdSearch() {
 		u = one(w, w.m.users)
 		term = u.name
 	}
-	a := action{
-		name: "search", method: "GET", path: "/api/rooms?limit=100&search=" + path("%s", term),
-		frame: &protocol.ClientFrame{Rooms: &protocol.RoomsQuery{Limit: 100, Search: term}},
+	limit, after, n := 100, "", 0
+	if w.chance(50) {
+		limit = 1 + w.pick(3)
 	}
-	got := w.do(by, a)
-	if !w.expect(by, a, got, "") {
-		return
-	}
-	n := 0
-	for _, r := range w.m.reach(by.p) {
-		if u != nil && r.members[u] || u == nil && r.vendor != nil && r.vendor.name == term {
-			n++
+	for {
+		a := action{
+			name: "search", method: "GET", path: fmt.Sprintf("/api/rooms?limit=%d&after=%s&search=%s", limit, after, url.QueryEscape(term)),
+			frame: &protocol.ClientFrame{Rooms: &protocol.RoomsQuery{Limit: limit, Search: term, After: after}},
+		}
+		got := w.do(by, a)
+		if !w.expect(by, a, got, "") {
+			return
+		}
+		page := w.page(got)
+		n += len(page.Rooms)
+		if after = page.Next; after == "" {
+			break
 		}
 	}
-	if rows := w.page(got).Rooms; len(rows) != n {
-		w.Fatalf("%v finds %d rooms of %q, want %d", by, len(rows), term, n)
+	want := 0
+	for _, r := range w.m.reach(by.p) {
+		if u != nil && r.members[u] || u == nil && r.vendor != nil && r.vendor.name == term {
+			want++
+		}
+	}
+	if n != want {
+		w.Fatalf("%v finds %d rooms of %q, want %d", by, n, term, want)
 	}
 }

@@ -453,6 +453,15 @@ func (w *world) cmdReplay() {
 		return
 	}
 	by := w.dead()
-	a := action{name: "who am I", method: "GET", path: "/api/me"}
+	a := one(w, []action{
+		{name: "me", method: "GET", path: "/api/me"},
+		{name: "vendors", method: "GET", path: "/api/vendors"},
+		{name: "mint", method: "POST", path: "/api/guest-sessions"},
+		{name: "list", method: "GET", path: "/api/rooms"},
+		{name: "sessions", method: "GET", path: "/api/sessions"},
+		{name: "link", method: "POST", path: "/api/link", body: map[string]any{"guest": by.token}},
+		{name: "password", method: "POST", path: "/api/password", body: map[string]any{"old": "a long password", "new": "a longer password"}},
+		{name: "logout-everywhere", method: "POST", path: "/api/logout-everywhere"},
+	})
 	w.expect(by, a, w.do(by, a), "")
 }

@@ -29,6 +29,7 @@ type socket struct {
 	closed bool     // lines was drained to its end
 
 	joined map[chat.RoomID]*joined
+	admin  bool           // it was an admin's before the command under way
 	before map[*room]bool // what the principal could reach before the command under way
 }
 
