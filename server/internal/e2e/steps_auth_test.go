@@ -126,19 +126,21 @@ const (
 	requestLost mishap = "the request is lost"
 )
 
-// once lets a mishap happen to the first call of a path. The statuses of all
-// calls that reached the server are given by the returned function.
-func (s *Server) once(path string, what mishap) (statuses func() []int) {
+// once lets a mishap happen to a browser's first call of a path. It tells with
+// which statuses the calls that reached the server were answered, and whether
+// the mishap has happened.
+func (s *Server) once(path string, what mishap) (statuses func() []int, happened func() bool) {
 	var mu sync.Mutex
 	var seen []int
-	happened := false
+	called, lost := false, false
 	s.front.rule(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		if r.URL.Path != path || r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Mode") == "" {
 			return false
 		}
 		mu.Lock()
-		first := !happened
-		happened = true
+		first := !called
+		called = true
+		lost = lost || what == requestLost
 		mu.Unlock()
 		if first && what == requestLost {
 			panic(http.ErrAbortHandler)
@@ -147,6 +149,7 @@ func (s *Server) once(path string, what mishap) (statuses func() []int) {
 		next.ServeHTTP(answer, r)
 		mu.Lock()
 		seen = append(seen, answer.Code)
+		lost = true
 		mu.Unlock()
 		if first && what == answerLost {
 			panic(http.ErrAbortHandler)
@@ -158,11 +161,17 @@ func (s *Server) once(path string, what mishap) (statuses func() []int) {
 		_, _ = w.Write(answer.Body.Bytes()) // the browser may have gone
 		return true
 	})
-	return func() []int {
+	statuses = func() []int {
 		mu.Lock()
 		defer mu.Unlock()
 		return append([]int(nil), seen...)
 	}
+	happened = func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return lost
+	}
+	return statuses, happened
 }
 
 // readsExactly waits until a room holds exactly these messages.

@@ -184,12 +184,14 @@ func TestGuestLogsInWhileTheLinkIsLost(t *testing.T) {
 			chat.delivered("Do you mend cups?")
 			guest, _ := chat.guestSession()
 			room := s.roomWith(mia, "Do you mend cups?").ID
-			statuses := s.once("/api/link", what)
+			statuses, happened := s.once("/api/link", what)
 			tab.assert("ada")
+			await(t, "the link to be lost", func() (bool, error) { return happened(), nil })
 
 			// What is written meanwhile belongs to the chat too.
 			chat.say("And plates?")
-			chat.reads("Do you mend cups?", "You are logged in as Ada Okafor. This chat came along.", "And plates?")
+			chat.reads("You are logged in as Ada Okafor. This chat came along.")
+			chat.reads("Do you mend cups?", "And plates?")
 			chat.delivered("And plates?")
 			s.readsExactly(mia, room, "Do you mend cups?", "And plates?")
 			want := []int{200}
