@@ -157,6 +157,13 @@ function login() {
 function ask(then) {
   Promise.resolve().then(provider).then(then, function () { then(''); });
 }
+// The frame gets the focus only once its document is there: one that is given the focus
+// while it changes processes may look focused and hear no key (seen in Chromium under load).
+function want() {
+  post(wanted);
+  wanted = 0;
+  frame.focus();
+}
 function open(o) {
   o = o || {};
   if (!isOpen) {
@@ -167,12 +174,12 @@ function open(o) {
   }
   load();
   wanted = {type: 'open', vendor: o.vendor || '', text: o.text || ''};
-  if (up) { post(wanted); wanted = 0; } else expect(loaded ? 1000 : 12000);
-  frame.focus();
+  if (up) want(); else expect(loaded ? 1000 : 12000);
 }
 function close() {
   if (!isOpen) return;
   isOpen = false;
+  wanted = 0;
   dress();
   post({type: 'close'});
   // Focus goes back to where it came from, unless the visitor has moved on.
@@ -189,8 +196,7 @@ function hear(e) {
     if (line) { line.remove(); line = 0; dress(); }
     init();
     login();
-    if (wanted) post(wanted);
-    wanted = 0;
+    if (wanted) want();
     break;
   case 'ready': live = true; emit('ready'); break;
   case 'open': open(); break;
