@@ -12,9 +12,11 @@ import (
 // FuzzCredential: no text but one that was minted is anybody, and a text that
 // names a guest session has exactly one spelling.
 func FuzzCredential(f *testing.F) {
-	for _, s := range []string{"", "as_", "gs_", "rv_", "gs__", "as_" + strings.Repeat("A", 43), "as_" + strings.Repeat("A", 42) + "B",
+	for _, s := range []string{
+		"", "as_", "gs_", "rv_", "gs__", "as_" + strings.Repeat("A", 43), "as_" + strings.Repeat("A", 42) + "B",
 		"gs_" + strings.Repeat("a", 26) + "_" + strings.Repeat("A", 43), "gs_" + strings.Repeat("7", 26) + "_" + strings.Repeat("A", 43),
-		"as_" + strings.Repeat("A", 20) + "\n" + strings.Repeat("A", 23), "as_\xff", "Bearer as_x"} {
+		"as_" + strings.Repeat("A", 20) + "\n" + strings.Repeat("A", 23), "as_\xff", "Bearer as_x",
+	} {
 		f.Add(s)
 	}
 	w := newWorld(f)
@@ -51,9 +53,11 @@ func FuzzCredential(f *testing.F) {
 func FuzzToken(f *testing.F) {
 	w := newHostWorld(f)
 	good := w.token(claims{"jti": "1"})
-	for _, s := range []string{"", "..", "...", good, good + ".", strings.ToLower(good), good[:len(good)-1], "e30.e30.", "e30.e30.AA",
+	for _, s := range []string{
+		"", "..", "...", good, good + ".", strings.ToLower(good), good[:len(good)-1], "e30.e30.", "e30.e30.AA",
 		sign("HS256", `{"alg":"none"}`, `{}`), sign("ES256", `{"alg":"ES256","kid":"es"}`, `{"iss":"`+shop+`","aud":["x"],"exp":1e999}`),
-		sign("HS256", `{"alg":"HS256","kid":"hs","alg":"none"}`, `[]`)} {
+		sign("HS256", `{"alg":"HS256","kid":"hs","alg":"none"}`, `[]`),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, token string) {

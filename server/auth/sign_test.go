@@ -30,7 +30,8 @@ var keys = func() (k struct {
 	ed     ed25519.PrivateKey
 	rsa    *rsa.PrivateKey
 	ec     *ecdsa.PrivateKey
-}) {
+},
+) {
 	k.secret = []byte("a secret of the shop that has forty-odd bytes")
 	_, k.ed, _ = ed25519.GenerateKey(rand.Reader)
 	k.rsa, _ = rsa.GenerateKey(rand.Reader, 2048)

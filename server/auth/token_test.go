@@ -104,7 +104,8 @@ func TestTokenAbuse(t *testing.T) {
 		"no kid where there is one key":     {sign("HS256", header(claims{"kid": nil}), w.claims(claims{"iss": "https://single.example"})), true},
 
 		"embedded jwk": {embedded(stranger, claims{"alg": "EdDSA", "kid": "ed", "jwk": claims{
-			"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(stranger.Public().(ed25519.PublicKey))}}, good), false},
+			"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(stranger.Public().(ed25519.PublicKey)),
+		}}, good), false},
 		"jwk though signed well":  {sign("HS256", header(claims{"jwk": claims{}}), good), false},
 		"jku":                     {sign("HS256", header(claims{"jku": "https://evil.example/jwks"}), good), false},
 		"x5u":                     {sign("HS256", header(claims{"x5u": "https://evil.example/cert"}), good), false},

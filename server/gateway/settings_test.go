@@ -35,10 +35,26 @@ func TestSetLimits(t *testing.T) {
 		}
 	}
 	for _, bad := range [][2]string{
-		{"nonsense", "1"}, {"", ""}, {"messages-user", ""}, {"messages-user", "1"}, {"messages-user", "1/s"}, {"messages-user", "0/s:1"},
-		{"messages-user", "1/s:0"}, {"messages-user", "1/s:-1"}, {"messages-user", "-1/s:1"}, {"messages-user", "1/0s:1"}, {"messages-user", "1/-1s:1"},
-		{"messages-user", "4000000000/1ns:1"}, {"sockets-principal", "0"}, {"sockets-principal", "-1"}, {"sockets-principal", "1/s:1"},
-		{"write-time", "0s"}, {"write-time", "-1s"}, {"write-time", "10"}, {"write-time", "unlimited"}, {"write-time", "9000h"},
+		{"nonsense", "1"},
+		{"", ""},
+		{"messages-user", ""},
+		{"messages-user", "1"},
+		{"messages-user", "1/s"},
+		{"messages-user", "0/s:1"},
+		{"messages-user", "1/s:0"},
+		{"messages-user", "1/s:-1"},
+		{"messages-user", "-1/s:1"},
+		{"messages-user", "1/0s:1"},
+		{"messages-user", "1/-1s:1"},
+		{"messages-user", "4000000000/1ns:1"},
+		{"sockets-principal", "0"},
+		{"sockets-principal", "-1"},
+		{"sockets-principal", "1/s:1"},
+		{"write-time", "0s"},
+		{"write-time", "-1s"},
+		{"write-time", "10"},
+		{"write-time", "unlimited"},
+		{"write-time", "9000h"},
 	} {
 		l := DefaultLimits
 		if err := l.Set(bad[0], bad[1]); err == nil {

@@ -357,7 +357,7 @@ func TestSlowConsumer(t *testing.T) {
 				fast.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Seq == sent })
 			}
 			if name == "reads on" {
-				tcp.SetDeadline(time.Now().Add(patience))
+				tcp.SetDeadline(time.Now().Add(4 * patience)) // megabytes are on their way
 				if code := closeCode(tcp, r); code != 4002 {
 					t.Errorf("closed with %d", code)
 				}

@@ -209,10 +209,19 @@ func (d Deps) explain(ctx context.Context, q request) (string, error) {
 	}
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, fact := range [][2]string{
-		{"kind", string(f.Kind)}, {"user", string(f.User)}, {"user active", yes(f.UserActive)}, {"role", string(f.Role)},
-		{"guest session", string(f.GuestSession)}, {"session alive", yes(f.SessionAlive)}, {"link's log-in alive", yes(f.LoginAlive)},
-		{"room exists", yes(f.RoomExists)}, {"room closed", yes(f.RoomClosed)}, {"room's guest session", string(f.RoomGuest)},
-		{"room's linked user", string(f.RoomLinkedUser)}, {"participant", yes(f.Participant)}, {"participants", strings.Join(participants, " ")},
+		{"kind", string(f.Kind)},
+		{"user", string(f.User)},
+		{"user active", yes(f.UserActive)},
+		{"role", string(f.Role)},
+		{"guest session", string(f.GuestSession)},
+		{"session alive", yes(f.SessionAlive)},
+		{"link's log-in alive", yes(f.LoginAlive)},
+		{"room exists", yes(f.RoomExists)},
+		{"room closed", yes(f.RoomClosed)},
+		{"room's guest session", string(f.RoomGuest)},
+		{"room's linked user", string(f.RoomLinkedUser)},
+		{"participant", yes(f.Participant)},
+		{"participants", strings.Join(participants, " ")},
 	} {
 		if fact[1] == "" {
 			fact[1] = "-"

@@ -18,8 +18,10 @@ const roomColumns = `r.id, r.name, r.vendor, r.guest_session, r.linked_user, r.l
 	r.closed, r.created_at, r.head, r.messages, r.last_active`
 
 func roomDest(r *storage.Room) []any {
-	return []any{(*string)(&r.ID), &r.Name, (*string)(&r.Vendor), (*string)(&r.GuestSession), (*string)(&r.LinkedUser), &r.LinkedAt,
-		(*string)(&r.Creator), (*string)(&r.ClientID), &r.Page, &r.Closed, &r.CreatedAt, &r.Head, &r.Messages, &r.LastActive}
+	return []any{
+		(*string)(&r.ID), &r.Name, (*string)(&r.Vendor), (*string)(&r.GuestSession), (*string)(&r.LinkedUser), &r.LinkedAt,
+		(*string)(&r.Creator), (*string)(&r.ClientID), &r.Page, &r.Closed, &r.CreatedAt, &r.Head, &r.Messages, &r.LastActive,
+	}
 }
 
 func (r reader) Room(id chat.RoomID) (storage.Room, error) {
