@@ -63,7 +63,7 @@ func TestHostileStyles(t *testing.T) {
 	h := host(t, pages)
 	s := serve(t, with("--embed-origin", h.url))
 	h.embeds(s)
-	v := visitor(t, "guest")
+	tab := visitor(t, "guest").tab1
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
 		for name := range styles {
 			if !yield(name) {
@@ -72,7 +72,7 @@ func TestHostileStyles(t *testing.T) {
 		}
 	}) {
 		t.Run(name, func(t *testing.T) {
-			tab := v.open(h.url + paths[name])
+			tab.visit(h.url + paths[name])
 			top := tab.top()
 			top.find("button", "Open chat")
 			page := top.boxOf(`document.querySelector('h1')`)
@@ -108,7 +108,6 @@ func TestHostileStyles(t *testing.T) {
 			tab.shot("hostile-" + strings.TrimPrefix(paths[name], "/"))
 			chat.click("button", "Close chat")
 			top.find("button", "Open chat")
-			tab.close()
 		})
 	}
 }
