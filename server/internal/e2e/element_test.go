@@ -274,7 +274,9 @@ func (d *Doc) fill(name, text string) {
 		if err := n.on("function() { if (this.getRootNode().activeElement !== this) return false; this.select(); return true }", &focused); err != nil || !focused {
 			return false, fmt.Errorf("a click does not focus it (%v)", err)
 		}
-		if err := d.tab.page.call("Input.insertText", map[string]any{"text": text}, nil); err != nil {
+		// To the field's own process: on a busy machine Chromium, whose focus is emulated
+		// here, keeps sending keys to the page after the frame has got the focus.
+		if err := n.place.session.call("Input.insertText", map[string]any{"text": text}, nil); err != nil {
 			return false, err
 		}
 		var now string
