@@ -25,11 +25,12 @@
 //	action          what was asked for, as in store/access
 //	repeats         how often a collapsed line happened
 //	request         request id, as the caller was told
-//	route           pattern of the HTTP route
-//	status          HTTP status or WebSocket close code
-//	elapsed         how long it took
+//	operation       what the API was asked for, as in its OpenAPI document
+//	conn            number of a socket, of this process
+//	rows            how many audit rows were not written
+//	panic           what a programming error said; stack says where
+//	stack           only beside panic
 //	err             an error's text, once, where it is handled
-//	signal          what ended the program
 //	version         of this program
 //
 // No line holds a message's text, a credential, a token, a full address of a

@@ -159,12 +159,15 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 func drain(limit time.Duration, servers *group, gate *gateway.Gateway) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	// Sockets first: they are hijacked, so the HTTP server does not know them.
+	// The servers stop accepting at once and wait for requests under way; sockets
+	// are hijacked, so they do not know them.
+	stopped := make(chan error, 1)
+	go func() { stopped <- servers.shutdown(ctx) }() // awaited below
 	err := gate.Drain(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // those that were slow are cut; that is what the limit is for
 	}
-	return errors.Join(err, servers.shutdown(ctx))
+	return errors.Join(err, <-stopped)
 }
 
 func shopURL(c config, l net.Listener) string {
