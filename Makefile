@@ -12,11 +12,12 @@ NODE_DIR  := web/node_modules
 # Tools of make lint, pinned; they are run, never linked.
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # How long the long forms take.
 FUZZTIME  ?= 30s
 SEEDS     ?= 20000
 
-.PHONY: help build run test vet test-native test-wasm test-browser lint fuzz bench soak clean
+.PHONY: help build run test vet test-native test-wasm test-browser lint reproducible fuzz bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,13 +52,22 @@ $(NODE_DIR)/axe-core/package.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-lint: ## formatting (gofumpt) and staticcheck, for the server and for the browser
+lint: ## formatting (gofumpt), staticcheck for the server and for the browser, and govulncheck
 	@out=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$out" ] || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
 	@# nhooyr.io/websocket is deprecated in favour of its fork; the owner chose it by name.
 	@tool=$$(mktemp -d); trap 'rm -rf "$$tool"' EXIT; GOBIN=$$tool $(GO) install $(STATICCHECK) && \
 		for target in "" "GOOS=js GOARCH=wasm"; do \
 			out=$$(env $$target $$tool/staticcheck ./... | grep -v 'nhooyr\.io/websocket.* is deprecated'); \
 			[ -z "$$out" ] || { echo "$$out"; exit 1; }; done
+	@out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; case "$$out" in \
+		*"fetching vulnerabilities"*) echo "govulncheck: its database can't be reached, so nothing was checked";; \
+		*) echo "$$out"; exit $$code;; esac
+
+reproducible: ## build the same commit in two places with nothing cached, and compare the bytes
+	@dir=$$(mktemp -d); trap 'chmod -R u+w "$$dir"; rm -rf "$$dir"' EXIT; for n in one another/place; do \
+		git clone -q . "$$dir/$$n" && GOCACHE="$$dir/cache/$$n" $(MAKE) -s -C "$$dir/$$n" build VERSION=$(VERSION) || exit 1; \
+		sha256sum < "$$dir/$$n/bin/anteroom"; done | tee "$$dir/sums" && [ $$(sort -u "$$dir/sums" | wc -l) = 1 ] \
+		&& [ $$(wc -l < "$$dir/sums") = 2 ] && echo "the same bytes"
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -45,6 +45,7 @@ const usage = `Anteroom is a chat for websites.
 
   anteroom serve [flags]        run the server (anteroom serve -h lists the flags)
 ` + operator.Usage + `  anteroom --version            print the version
+  anteroom licenses             print what it is made of, with the licenses
 `
 
 // run runs one command and returns its exit code.
@@ -81,6 +82,9 @@ func command(ctx context.Context, args []string, env environment) error {
 		return serve(ctx, c, env)
 	case "version", "--version", "-version":
 		fmt.Fprintln(env.stdout, "anteroom", version)
+		return nil
+	case "licenses":
+		fmt.Fprint(env.stdout, thirdParty)
 		return nil
 	case "help", "-h", "--help", "-help":
 		fmt.Fprint(env.stdout, usage)
