@@ -4,11 +4,15 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -37,7 +41,6 @@ func TestMain(m *testing.M) {
 			*traces = 20_000
 		}
 	}
-	set("rapid.checks", strconv.Itoa(*traces))
 	set("rapid.steps", "40")
 	set("rapid.nofailfile", "true")
 	set("rapid.seed", strconv.FormatUint(rand.Uint64(), 10))
@@ -51,21 +54,21 @@ var commands = []struct {
 	do     func(*world)
 }{
 	{8, "send", (*world).cmdSend},
-	{3, "resend", (*world).cmdResend},
+	{4, "resend", (*world).cmdResend},
 	{4, "history", (*world).cmdHistory},
 	{4, "both", (*world).cmdBoth},
-	{4, "typing", (*world).cmdTyping},
+	{5, "typing", (*world).cmdTyping},
 	{3, "read", (*world).cmdRead},
 	{4, "get", (*world).cmdGet},
-	{2, "close", (*world).cmdClose},
+	{4, "close", (*world).cmdClose},
 	{7, "participant", (*world).cmdParticipant},
 	{4, "create", (*world).cmdCreate},
-	{1, "between", (*world).cmdBetween},
+	{2, "between", (*world).cmdBetween},
 	{3, "search", (*world).cmdSearch},
 	{2, "guest", (*world).cmdGuest},
 	{4, "login", (*world).cmdLogin},
-	{5, "link", (*world).cmdLink},
-	{3, "logout", (*world).cmdLogout},
+	{6, "link", (*world).cmdLink},
+	{2, "logout", (*world).cmdLogout},
 	{1, "endGuest", (*world).cmdEndGuest},
 	{1, "password", (*world).cmdPassword},
 	{3, "role", (*world).cmdRole},
@@ -73,35 +76,70 @@ var commands = []struct {
 	{2, "staff", (*world).cmdStaff},
 	{2, "clock", (*world).cmdClock},
 	{1, "restart", (*world).cmdRestart},
-	{5, "connect", (*world).cmdConnect},
+	{10, "connect", (*world).cmdConnect},
 	{1, "disconnect", (*world).cmdDisconnect},
-	{7, "join", (*world).cmdJoin},
+	{8, "join", (*world).cmdJoin},
 	{1, "leave", (*world).cmdLeave},
 	{4, "replay", (*world).cmdReplay},
 }
 
-// TestAccess runs random histories on the memory storage.
-func TestAccess(t *testing.T) { check(t, func() string { return "" }) }
+// must is what a run has to have seen often enough: a test that never got there
+// has shown nothing.
+var must = strings.Fields(`send:ok send:access_denied send:room_closed send:conflict history:ok history:access_denied typing:ok
+	typing:access_denied typing:room_closed read:ok read:access_denied get:ok get:access_denied close:ok block:ok block:conflict
+	PUT:ok PUT:access_denied DELETE:ok DELETE:access_denied create:ok create:access_denied linked:ok already_linked:ok
+	link:access_denied connect:ok connect:bad connect:invalid join:ok join:access_denied resume:ok gone:ok cut:ok room-frame:ok
+	typing-frame:ok receipt-frame:ok notice-frame:ok replay:access_denied replay:bad log-out:ok search:ok end:not_found same:ok`)
 
-// check runs the histories; folder is where each one's database lies, "" for memory.
-func check(t *testing.T, folder func() string) {
-	sum := &tally{}
-	t.Logf("seed %v (repeat with -rapid.seed)", flag.Lookup("rapid.seed").Value)
-	rapid.Check(t, func(rt *rapid.T) { trace(rt, sum, folder()) })
-	if t.Failed() {
+// TestAccess runs random histories on the memory storage.
+func TestAccess(t *testing.T) {
+	sum := check(t, *traces, func() string { return "" })
+	if *traces < 300 || t.Failed() {
 		return
 	}
-	t.Logf("%d commands, %d%% hostile; %d answers and %d unasked frames judged", sum.steps, 100*sum.hostile/max(sum.steps, 1), sum.answers, sum.frames)
+	for _, name := range must {
+		if name = strings.Replace(name, ":", " ", 1); sum.outcomes[name] == 0 {
+			t.Errorf("no trace had %q", name)
+		}
+	}
 	if sum.hostile*100 < sum.steps*40 {
 		t.Errorf("only %d of %d commands were hostile", sum.hostile, sum.steps)
 	}
 }
 
+// TestAccessOnSQLite runs a sample on SQLite, where a restart opens the database anew.
+func TestAccessOnSQLite(t *testing.T) {
+	check(t, max(*traces/25, 1), t.TempDir)
+}
+
+// withChecks runs f with that many traces.
+func withChecks(n int, f func()) {
+	checks := flag.Lookup("rapid.checks").Value
+	defer checks.Set(checks.String())
+	checks.Set(strconv.Itoa(n))
+	f()
+}
+
+// check runs the histories; folder is where each one's database lies, "" for memory.
+func check(t *testing.T, n int, folder func() string) *tally {
+	sum := &tally{outcomes: map[string]int{}}
+	t.Logf("seed %v (repeat with -rapid.seed)", flag.Lookup("rapid.seed").Value)
+	withChecks(n, func() {
+		rapid.Check(t, func(rt *rapid.T) { trace(rt, sum, folder()) })
+	})
+	if t.Failed() {
+		return sum
+	}
+	t.Logf("%d commands, %d%% hostile; %d answers and %d unasked frames judged", sum.steps, 100*sum.hostile/max(sum.steps, 1), sum.answers, sum.frames)
+	for _, name := range slices.Sorted(maps.Keys(sum.outcomes)) {
+		t.Logf("%6d %s", sum.outcomes[name], name)
+	}
+	return sum
+}
+
 func trace(rt *rapid.T, sum *tally, folder string) {
 	s := newServer(rt, folder)
-	w := &world{T: rt, s: s, tally: sum, typed: map[chat.RoomID]string{}, m: &model{
-		now: epoch.UnixMilli(), canary: map[string]*canary{}, sent: map[string]*post{}, made: map[string]*room{},
-	}}
+	w := &world{T: rt, s: s, tally: sum, typed: map[chat.RoomID]string{}, m: newModel()}
 	defer func() {
 		for _, c := range w.sockets {
 			c.close()
@@ -131,9 +169,24 @@ func trace(rt *rapid.T, sum *tally, folder string) {
 	w.finish()
 }
 
-// begin makes the people: staff of two vendors, two customers, an admin, two
-// guests with a room each, and a room between users; and opens some sockets.
+// begin makes the people and their first rooms, and opens some sockets.
 func (w *world) begin() {
+	w.people()
+	for i := range 2 {
+		g := w.m.guests[i]
+		w.first(caller{token: g.token, p: principal{guest: g}}, w.m.vendors[i])
+	}
+	ada := w.m.logins[2]
+	w.first(caller{token: ada.token, p: principal{login: ada}}, w.m.vendors[0])
+	for _, by := range w.live() {
+		if w.chance(50) {
+			w.socket(by)
+		}
+	}
+}
+
+// people makes staff of two vendors, two customers, an admin and two guests.
+func (w *world) people() {
 	for i, name := range []string{"mia", "noor", "ada", "bo", "rosa"} {
 		u := &user{username: name, password: name + "-" + name + "-pw", active: true, admin: name == "rosa"}
 		u.name = name + " " + w.newCanary(nil, u)
@@ -158,18 +211,8 @@ func (w *world) begin() {
 		}
 		w.login(u, surface, false)
 	}
-	for i := range 2 {
-		w.cmdGuest()
-		g := w.m.guests[i]
-		w.first(caller{token: g.token, p: principal{guest: g}}, w.m.vendors[i])
-	}
-	ada := w.m.logins[2]
-	w.first(caller{token: ada.token, p: principal{login: ada}}, w.m.vendors[0])
-	for _, by := range w.live() {
-		if w.chance(50) {
-			w.socket(by)
-		}
-	}
+	w.cmdGuest()
+	w.cmdGuest()
 }
 
 // first opens somebody's room with a vendor.
@@ -207,12 +250,41 @@ func (w *world) socket(by caller) {
 	}
 }
 
-// finish is the end of a trace: every room's content, every list, and I21.
+// finish is the end of a trace: every room's content, every list, and I21: what
+// a socket holds of a room, a snapshot and the events since, is what a fresh
+// snapshot gives.
 func (w *world) finish() {
+	w.Helper()
 	for _, r := range w.m.rooms {
 		w.content(r)
 	}
 	for _, by := range w.live() {
 		w.lists(by)
 	}
+	for _, c := range w.sockets {
+		if !w.m.live(c.p) {
+			continue
+		}
+		for _, r := range w.m.rooms {
+			old := c.joined[r.id]
+			if old == nil || old.held.Head == 0 {
+				continue
+			}
+			w.join(caller{c.token, c.p, c}, r, nil)
+			fresh := c.joined[r.id].held
+			held := old.held.Events
+			held = held[max(0, len(held)-len(fresh.Events)):]
+			a, b := text(w, old.held.Room, held), text(w, fresh.Room, fresh.Events[len(fresh.Events)-len(held):])
+			if a != b {
+				w.Fatalf("%s of %v holds room %.6s as\n%s\nbut a fresh snapshot is\n%s", c.name, c.p, r.id, a, b)
+			}
+			w.tally.outcome("same", "")
+		}
+	}
+}
+
+func text(w *world, v ...any) string {
+	b, err := json.Marshal(v)
+	w.s.must(err)
+	return string(b)
 }

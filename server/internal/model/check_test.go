@@ -25,6 +25,9 @@ func marksIn(b []byte) (out []string) {
 		out = append(out, string(m))
 	}
 	for _, run := range encoded.FindAll(b, -1) {
+		if marks.Match(run) {
+			continue // an id as it is
+		}
 		for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.RawStdEncoding} {
 			if raw, err := e.DecodeString(string(run[:len(run)/4*4])); err == nil {
 				for _, m := range marks.FindAll(raw, -1) {
@@ -172,6 +175,7 @@ func (w *world) fence() {
 		case !ok && w.m.live(c.p) && !w.mayClose(c):
 			w.Fatalf("%s of %v was closed: %v", c.name, c.p, c.end)
 		case !ok:
+			w.tally.outcome("cut", "")
 			w.drop(c)
 			continue
 		case w.m.killed(c.p):
@@ -236,6 +240,7 @@ func (w *world) frames(c *socket) {
 			if r := w.m.room(f.Gone.Room); r == nil || !c.before[r] && r.born < w.m.step || w.m.allow(c.p, r) {
 				w.Fatalf("%s of %v is gone, which was not theirs or still is: %s", c.name, c.p, line)
 			}
+			w.tally.outcome("gone", "")
 			delete(c.joined, f.Gone.Room)
 			continue
 		case f.Bye != nil:
@@ -244,6 +249,16 @@ func (w *world) frames(c *socket) {
 			w.Fatalf("%s: nobody asked for %s", c.name, line)
 		}
 		w.judge(what, c.p, c.before, line)
+		switch {
+		case f.Room != nil:
+			w.tally.outcome("room-frame", "")
+		case f.Typing != nil:
+			w.tally.outcome("typing-frame", "")
+		case f.Receipt != nil:
+			w.tally.outcome("receipt-frame", "")
+		case f.Notice != nil:
+			w.tally.outcome("notice-frame", "")
+		}
 		switch {
 		case f.Event != nil:
 			w.event(c, *f.Event)

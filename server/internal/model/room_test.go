@@ -267,10 +267,17 @@ func (w *world) cmdParticipant() {
 	if admins := slices.DeleteFunc(w.live(), func(c caller) bool { return !w.m.isAdmin(c.p) }); len(admins) > 0 && w.chance(50) {
 		by = one(w, admins)
 		r = one(w, w.m.rooms)
+		linked := slices.DeleteFunc(slices.Clone(w.m.rooms), func(r *room) bool { return r.guest == nil || r.guest.user == nil })
+		if len(linked) > 0 && w.chance(40) {
+			r = one(w, linked)
+		}
 		id = r.id
 	}
 	by.socket = nil
 	u, add := one(w, w.m.users), w.chance(40)
+	if r != nil && r.guest != nil && r.guest.user != nil && w.chance(50) {
+		u, add = r.guest.user, false
+	}
 	method := "DELETE"
 	if add {
 		method = "PUT"

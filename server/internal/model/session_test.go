@@ -84,6 +84,12 @@ func (w *world) cmdLink() {
 	}
 	g := one(w, w.m.guests)
 	value := g.token
+	if again := slices.DeleteFunc(slices.Clone(w.m.guests), func(g *guest) bool {
+		return g.user == nil || !w.m.live(principal{guest: g, as: g.user})
+	}); len(again) > 0 && w.chance(40) { // the answer was lost: the same user links again
+		g = one(w, again)
+		by, value = caller{token: g.by.token, p: principal{login: g.by}}, g.former
+	}
 	switch {
 	case w.chance(15) && g.former != "":
 		value = g.former
@@ -107,6 +113,7 @@ func (w *world) cmdLink() {
 	}
 	got := w.s.call(a.method, a.path, by.token, a.body)
 	w.Logf("%d: %v: %s → %s", w.m.step, by, a.name, or(string(got.code), "ok"))
+	w.tally.outcome(or(status, "link"), got.code)
 	if status == "linked" {
 		w.m.link(g, by.p.login)
 	}
@@ -168,6 +175,7 @@ func (w *world) cmdLogout() {
 func (w *world) answered(what string, got answer, want chat.Code) {
 	w.Helper()
 	w.Logf("%d: %s → %s", w.m.step, what, or(string(got.code), "ok"))
+	w.tally.outcome(what, got.code)
 	if class(got.code) != class(want) {
 		w.Fatalf("%s: got %q, want %q", what, got.code, want)
 	}
@@ -330,6 +338,7 @@ func (w *world) cmdConnect() {
 	c, got := w.s.dial(by.token, surface, claim)
 	c.p, c.name = by.p, fmt.Sprintf("socket %d", w.m.step)
 	w.Logf("%d: %v: connect → %s", w.m.step, by, or(string(got.code), c.name))
+	w.tally.outcome("connect", got.code)
 	w.judge("the welcome of "+c.name, by.p, nil, got.body)
 	if g := class(got.code); g != want && !(want == chat.CodeInvalid && g == bad) {
 		w.Fatalf("connect of %v: got %q, want %q: %s", by, got.code, want, got.body)
@@ -403,6 +412,9 @@ func (w *world) join(by caller, r *room, cursor *chat.Cursor) {
 		w.Fatalf("%s of %v: %s", a.name, by, got.body)
 	}
 	state := &joined{last: j.Head}
+	if !j.Reset && len(j.Events) > 0 {
+		w.tally.outcome("resume", "")
+	}
 	events := j.Events
 	if j.Reset {
 		events = j.Snapshot.Events

@@ -27,6 +27,10 @@ type model struct {
 	made    map[string]*room // identity and client id → the room it made
 }
 
+func newModel() *model {
+	return &model{now: epoch.UnixMilli(), canary: map[string]*canary{}, sent: map[string]*post{}, made: map[string]*room{}}
+}
+
 type user struct {
 	id                       chat.UserID
 	username, password, name string
