@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	traces = flag.Int("traces", 0, "how many random histories to run; 300, with -soak 20000")
+	traces = flag.Int("traces", 0, "how many random histories to run; 300, with -race 100, with -soak 20000")
 	soak   = flag.Bool("soak", false, "run long, and look for every seeded bug")
 )
 
@@ -36,9 +36,13 @@ func TestMain(m *testing.M) {
 		}
 	}
 	if *traces == 0 {
-		*traces = 300
-		if *soak {
+		switch {
+		case *soak:
 			*traces = 20_000
+		case raceEnabled:
+			*traces = 100
+		default:
+			*traces = 300
 		}
 	}
 	set("rapid.steps", "40")
