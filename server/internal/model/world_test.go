@@ -24,8 +24,6 @@ type world struct {
 	cursors []chat.Cursor // every cursor that was ever seen, of whatever room
 	asked   *asked        // the last refused action, to be repeated
 	tally   *tally
-	drawn   int
-	lost    []*room // that somebody lost in this step: a peer speaks there
 	typed   map[chat.RoomID]string
 }
 
