@@ -91,7 +91,8 @@ func (m *Machine) advanceLogin() {
 	}
 	if l.session == nil {
 		l.call = m.request(call{kind: callLogin}, Call{Method: "POST", Path: "/api/login", Body: loginBody{
-			Username: l.wish.Username, Password: l.wish.Password, Token: l.wish.Token, Surface: m.surface}})
+			Username: l.wish.Username, Password: l.wish.Password, Token: l.wish.Token, Surface: m.surface,
+		}})
 		return
 	}
 	if !l.looked && m.surface == chat.SurfaceWidget {
@@ -105,8 +106,10 @@ func (m *Machine) advanceLogin() {
 	}
 	// The guest's socket goes first: from here on nothing is sent as the guest.
 	m.hangUp()
-	l.call = m.request(call{kind: callLink}, Call{Method: "POST", Path: "/api/link",
-		Credential: l.session.Credential, Body: linkBody{Guest: m.guest.Credential}})
+	l.call = m.request(call{kind: callLink}, Call{
+		Method: "POST", Path: "/api/link",
+		Credential: l.session.Credential, Body: linkBody{Guest: m.guest.Credential},
+	})
 }
 
 func (m *Machine) loggedIn(f Called) {
@@ -123,8 +126,10 @@ func (m *Machine) loggedIn(f Called) {
 		return
 	}
 	l.call = 0
-	s := &userSession{Version: 1, Credential: a.Credential, Revoke: a.Revoke, User: a.Principal.User, Name: a.Principal.Name,
-		Expires: a.ExpiresAt, Stamp: l.stamp, Nonce: l.nonce, host: a.Host, provided: l.wish.Provided}
+	s := &userSession{
+		Version: 1, Credential: a.Credential, Revoke: a.Revoke, User: a.Principal.User, Name: a.Principal.Name,
+		Expires: a.ExpiresAt, Stamp: l.stamp, Nonce: l.nonce, host: a.Host, provided: l.wish.Provided,
+	}
 	if err == nil && !s.valid() {
 		err = chat.Errorf(chat.CodeInternal, "The server gave no session.")
 	}
@@ -293,8 +298,10 @@ func (m *Machine) refreshLogin(token string) {
 		return
 	}
 	if m.user != nil {
-		m.request(call{kind: callRefresh}, Call{Method: "POST", Path: "/api/refresh",
-			Credential: m.user.Credential, Body: tokenBody{Token: token}})
+		m.request(call{kind: callRefresh}, Call{
+			Method: "POST", Path: "/api/refresh",
+			Credential: m.user.Credential, Body: tokenBody{Token: token},
+		})
 		return
 	}
 	if m.expired != "" && m.login == nil {

@@ -126,8 +126,10 @@ func (m *Machine) changePassword(in ChangePassword) {
 	}
 	m.pwSaved, m.logError = false, nil
 	m.touch(dirtyTop)
-	m.request(call{kind: callPassword}, Call{Method: "POST", Path: "/api/password",
-		Credential: m.user.Credential, Body: passwordBody{Old: in.Old, New: in.New}})
+	m.request(call{kind: callPassword}, Call{
+		Method: "POST", Path: "/api/password",
+		Credential: m.user.Credential, Body: passwordBody(in),
+	})
 }
 
 // revocation is a session that must still be ended on the server. Its handle
@@ -172,8 +174,10 @@ func (m *Machine) flushRevokes() {
 			continue
 		}
 		r.retryAt = 0
-		r.call = m.request(call{kind: callRevoke, key: key}, Call{Method: "POST", Path: "/api/revoke",
-			Body: handleBody{Handle: r.handle}, Keepalive: true})
+		r.call = m.request(call{kind: callRevoke, key: key}, Call{
+			Method: "POST", Path: "/api/revoke",
+			Body: handleBody{Handle: r.handle}, Keepalive: true,
+		})
 	}
 }
 

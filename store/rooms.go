@@ -14,7 +14,8 @@ func (m *Machine) fetchRooms(in FetchRooms) {
 		if m.roomsNext != "" && m.online() && m.listing == 0 {
 			m.listMore = true
 			m.listing = m.ask(protocol.ClientFrame{Rooms: &protocol.RoomsQuery{
-				Filter: m.filter, Search: m.search, After: m.roomsNext}}, request{kind: askRooms})
+				Filter: m.filter, Search: m.search, After: m.roomsNext,
+			}}, request{kind: askRooms})
 		}
 		return
 	}
@@ -33,7 +34,8 @@ func (m *Machine) refreshRooms() {
 	}
 	m.listMore, m.listAt = false, 0
 	m.listing = m.ask(protocol.ClientFrame{Rooms: &protocol.RoomsQuery{
-		Filter: m.filter, Search: m.search}}, request{kind: askRooms})
+		Filter: m.filter, Search: m.search,
+	}}, request{kind: askRooms})
 }
 
 func (m *Machine) listed(id int64, page *protocol.RoomsPage, err *chat.Error) {

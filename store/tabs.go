@@ -135,8 +135,10 @@ func (m *Machine) storageChanged(f StorageChanged) {
 		m.storedGuest(f.Value, f.Removed)
 	case key == KeySession(m.surface):
 		if s, ok := parseUserSession(f.Value); ok && !f.Removed && s.Stamp > m.stamp {
-			m.authChanged(AuthSignal{Nonce: s.Nonce, Stamp: s.Stamp, User: s.User, Name: s.Name,
-				Credential: s.Credential, Revoke: s.Revoke, Expires: s.Expires})
+			m.authChanged(AuthSignal{
+				Nonce: s.Nonce, Stamp: s.Stamp, User: s.User, Name: s.Name,
+				Credential: s.Credential, Revoke: s.Revoke, Expires: s.Expires,
+			})
 		}
 	case key == KeyAuth(m.surface):
 		var sig AuthSignal
@@ -236,8 +238,10 @@ func (m *Machine) authChanged(sig AuthSignal) {
 	if _, err := chat.ParseUserID(string(sig.User)); err != nil {
 		return
 	}
-	s := &userSession{Version: 1, Credential: sig.Credential, Revoke: sig.Revoke, User: sig.User, Name: sig.Name,
-		Expires: sig.Expires, Stamp: sig.Stamp, Nonce: sig.Nonce, host: sig.Host}
+	s := &userSession{
+		Version: 1, Credential: sig.Credential, Revoke: sig.Revoke, User: sig.User, Name: sig.Name,
+		Expires: sig.Expires, Stamp: sig.Stamp, Nonce: sig.Nonce, host: sig.Host,
+	}
 	known := s.valid()
 	if !known && m.user != nil && m.user.User == sig.User {
 		m.stamp, m.nonce = sig.Stamp, sig.Nonce

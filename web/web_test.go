@@ -90,11 +90,23 @@ func TestHeaders(t *testing.T) {
 		h    http.Handler
 		path string
 	}{
-		{"loader", h, "/embed.js"}, {"widget", h, "/widget"}, {"chat", h, "/chat"}, {"inbox", h, "/inbox/"}, {"inbox, a page of it", h, "/inbox/room"},
-		{"service worker", h, "/inbox/sw.js"}, {"manifest", h, "/inbox/manifest.webmanifest"}, {"offline page", h, "/inbox/offline"},
-		{"module", h, "/assets/app.1.wasm"}, {"support script", h, "/assets/wasm_exec.1.js"}, {"icon", h, icon},
-		{"module of another build", h, "/assets/app.0.wasm"}, {"missing file of the inbox", h, "/inbox/app.js"}, {"root", h, "/"}, {"nothing", h, "/nothing"},
-		{"widget, not built", unbuilt, "/widget"}, {"inbox, not built", unbuilt, "/inbox/"},
+		{"loader", h, "/embed.js"},
+		{"widget", h, "/widget"},
+		{"chat", h, "/chat"},
+		{"inbox", h, "/inbox/"},
+		{"inbox, a page of it", h, "/inbox/room"},
+		{"service worker", h, "/inbox/sw.js"},
+		{"manifest", h, "/inbox/manifest.webmanifest"},
+		{"offline page", h, "/inbox/offline"},
+		{"module", h, "/assets/app.1.wasm"},
+		{"support script", h, "/assets/wasm_exec.1.js"},
+		{"icon", h, icon},
+		{"module of another build", h, "/assets/app.0.wasm"},
+		{"missing file of the inbox", h, "/inbox/app.js"},
+		{"root", h, "/"},
+		{"nothing", h, "/nothing"},
+		{"widget, not built", unbuilt, "/widget"},
+		{"inbox, not built", unbuilt, "/inbox/"},
 	} {
 		r := get(t, c.h, c.path, "Accept-Encoding", "gzip, deflate, br")
 		fmt.Fprintf(&out, "# %s\n%d\n", c.name, r.StatusCode)
@@ -134,8 +146,17 @@ func TestHeaders(t *testing.T) {
 func TestCodings(t *testing.T) {
 	h := Handler(testConfig(t))
 	for _, c := range []struct{ accept, want string }{
-		{"", ""}, {"br", "br"}, {"gzip", "gzip"}, {"gzip, deflate, br, zstd", "br"}, {"br;q=0, gzip;q=0.5", "gzip"},
-		{"identity", ""}, {"*", "br"}, {"*;q=0", ""}, {"BR", "br"}, {"x, br;q=0.001", "br"}, {"br;q=0, *", "gzip"},
+		{"", ""},
+		{"br", "br"},
+		{"gzip", "gzip"},
+		{"gzip, deflate, br, zstd", "br"},
+		{"br;q=0, gzip;q=0.5", "gzip"},
+		{"identity", ""},
+		{"*", "br"},
+		{"*;q=0", ""},
+		{"BR", "br"},
+		{"x, br;q=0.001", "br"},
+		{"br;q=0, *", "gzip"},
 	} {
 		r := get(t, h, "/assets/app.1.wasm", "Accept-Encoding", c.accept)
 		body := io.Reader(r.Body)

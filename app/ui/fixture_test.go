@@ -63,8 +63,10 @@ func (p *page) took() []store.Intent {
 
 // guestView is a visitor's view with one room of Maple Pottery, not opened.
 func guestView() *store.View {
-	r := chat.Room{ID: "r_1", Vendor: &maple, GuestSession: guest, CreatedAt: noon - 3600_000, Page: "/bowl",
-		Members: []chat.Member{{User: mia, Name: "Mia", Staff: true}}}
+	r := chat.Room{
+		ID: "r_1", Vendor: &maple, GuestSession: guest, CreatedAt: noon - 3600_000, Page: "/bowl",
+		Members: []chat.Member{{User: mia, Name: "Mia", Staff: true}},
+	}
 	last := message(3, noon-600_000, chat.UserIdentity(mia), "Mia", "Yes, it is.")
 	return &store.View{
 		Surface: chat.SurfaceWidget, Connection: store.Online, Auth: store.AuthGuest, WidgetOpen: true,

@@ -261,10 +261,12 @@ func (a *About) onCancel(app.Context, app.Event) {
 	a.M.ask = AskNothing
 	a.M.shell.Focus("about-title")
 }
+
 func (a *About) onCloseYes(app.Context, app.Event) {
 	a.M.ask = AskNothing
 	a.M.Do(store.CloseRoom{Room: a.M.view.CurrentRoom})
 }
+
 func (a *About) onBlockYes(app.Context, app.Event) {
 	a.M.ask = AskNothing
 	a.M.Do(store.BlockGuest{Room: a.M.view.CurrentRoom})

@@ -23,7 +23,8 @@ func TestInbox(t *testing.T) {
 	b := &Inbox{M: m}
 	wantSame(t, "buttons", names(b, "button"), []string{
 		"Menu", "All", "Open", "Unread", "Closed", "Guest 7Q2K",
-		"Back", "About", "Back", "Close room", "Block guest"})
+		"Back", "About", "Back", "Close room", "Block guest",
+	})
 	for _, want := range []string{"Guest 7Q2K on /bowl", "Mia (staff)", "Today, 11:00", "Maple Pottery"} {
 		if !strings.Contains(words(b), want) {
 			t.Errorf("%q is not on the screen: %s", want, words(b))

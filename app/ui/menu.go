@@ -95,6 +95,7 @@ func (u *Menu) onCancel(app.Context, app.Event) {
 	u.M.ask, u.M.menu = AskNothing, false
 	u.M.shell.Focus("title")
 }
+
 func (u *Menu) onEndYes(app.Context, app.Event) {
 	u.M.ask, u.M.menu = AskNothing, false
 	u.M.Do(store.EndChat{})

@@ -162,7 +162,8 @@ func TestComposerKeepsWhatIsTyped(t *testing.T) {
 		t.Fatal("a text was not taken")
 	}
 	wantSame(t, "sent", p.took(), []store.Intent{
-		store.SetDraft{Place: "vendor:maple-pottery"}, store.SendMessage{Vendor: "maple-pottery", Text: "Hello"}})
+		store.SetDraft{Place: "vendor:maple-pottery"}, store.SendMessage{Vendor: "maple-pottery", Text: "Hello"},
+	})
 	m.Typed("and more") // while the room is being made
 	p.took()
 	p.change(m, func(v *store.View) {

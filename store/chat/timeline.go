@@ -33,7 +33,7 @@ func (e *GapError) Error() string { return fmt.Sprintf("gap: head is %d, got eve
 
 // NewTimeline starts from a snapshot. The timeline owns s.Events afterwards.
 func NewTimeline(s Snapshot) (Timeline, error) {
-	t := Timeline{Room: s.Room, Epoch: s.Epoch, Events: s.Events, Head: s.Head}
+	t := Timeline(s)
 	for i, e := range s.Events {
 		if want := s.Head - int64(len(s.Events)) + int64(i) + 1; e.Seq != want {
 			return Timeline{}, &GapError{Head: want - 1, Got: e.Seq}

@@ -311,8 +311,10 @@ func answer(call int64, status int, body []byte, err error) store.Called {
 		Error *protocol.Error `json:"error"`
 	}
 	if protocol.Unmarshal(body, &b) == nil && b.Error != nil && b.Error.Code != "" {
-		return store.Called{Call: call, Error: &chat.Error{Code: b.Error.Code, Message: b.Error.Message,
-			RetryAfter: time.Duration(b.Error.RetryAfterMS) * time.Millisecond, RequestID: b.Error.RequestID}}
+		return store.Called{Call: call, Error: &chat.Error{
+			Code: b.Error.Code, Message: b.Error.Message,
+			RetryAfter: time.Duration(b.Error.RetryAfterMS) * time.Millisecond, RequestID: b.Error.RequestID,
+		}}
 	}
 	// Not our server's answer: a proxy's page, or a portal's.
 	code := chat.CodeUnavailable

@@ -82,7 +82,8 @@ func TestAnswersOfStrangers(t *testing.T) {
 		body   string
 		want   chat.Code
 	}{
-		{200, `{"a":1}`, ""}, {204, "", ""},
+		{200, `{"a":1}`, ""},
+		{204, "", ""},
 		{403, `{"error":{"code":"access_denied","message":"no"}}`, chat.CodeAccessDenied},
 		{502, "<html>bad gateway", chat.CodeUnavailable},
 		{403, "<html>a portal", chat.CodeUnavailable},

@@ -375,8 +375,10 @@ func TestCorruptStorage(t *testing.T) {
 		`{"v":1,"text":"` + canary + "\xff" + `"}`,
 	}
 	for _, surface := range []chat.Surface{chat.SurfaceWidget, chat.SurfaceInbox} {
-		keys := []string{store.KeyGuestSession, store.KeySession(surface), store.KeyAuth(surface), store.KeyOutbox(surface, "x"),
-			store.KeyDraft(surface, "", "vendor:maple-pottery"), store.KeyRevoke(surface, "x"), store.KeyRelay(surface)}
+		keys := []string{
+			store.KeyGuestSession, store.KeySession(surface), store.KeyAuth(surface), store.KeyOutbox(surface, "x"),
+			store.KeyDraft(surface, "", "vendor:maple-pottery"), store.KeyRevoke(surface, "x"), store.KeyRelay(surface),
+		}
 		for i, value := range values {
 			w := storetest.NewWorld(1)
 			b := w.Browser("visitor", surface)

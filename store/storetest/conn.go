@@ -67,8 +67,10 @@ func (c *Conn) Receive(f protocol.ClientFrame) {
 	}
 	s := c.server
 	fail := func(err *chat.Error, room chat.RoomID) {
-		c.push(protocol.ServerFrame{Re: f.ID, Error: &protocol.Error{Code: err.Code, Message: err.Message,
-			RetryAfterMS: err.RetryAfter.Milliseconds(), Room: room}})
+		c.push(protocol.ServerFrame{Re: f.ID, Error: &protocol.Error{
+			Code: err.Code, Message: err.Message,
+			RetryAfterMS: err.RetryAfter.Milliseconds(), Room: room,
+		}})
 	}
 	if !c.greeted {
 		if f.Hello == nil {
@@ -142,8 +144,10 @@ func (c *Conn) Receive(f protocol.ClientFrame) {
 		if s.May(c.principal, f.Typing.Room) {
 			for _, o := range s.conns {
 				if o != c && o.greeted && o.joined[f.Typing.Room] && s.May(o.principal, f.Typing.Room) {
-					o.push(protocol.ServerFrame{Typing: &protocol.TypingFrame{Room: f.Typing.Room,
-						Who: c.principal.Identity(), Name: c.principal.Name, Active: f.Typing.Active}})
+					o.push(protocol.ServerFrame{Typing: &protocol.TypingFrame{
+						Room: f.Typing.Room,
+						Who:  c.principal.Identity(), Name: c.principal.Name, Active: f.Typing.Active,
+					}})
 				}
 			}
 		}
@@ -253,8 +257,10 @@ func (c *Conn) history(id int64, h protocol.History) {
 		end = min(end, h.Before-1)
 	}
 	start := max(0, end-10)
-	c.push(protocol.ServerFrame{Re: id, History: &protocol.HistoryPage{Room: h.Room, Epoch: c.server.Epoch,
-		Events: slices.Clone(r.Events[start:end]), More: start > 0}})
+	c.push(protocol.ServerFrame{Re: id, History: &protocol.HistoryPage{
+		Room: h.Room, Epoch: c.server.Epoch,
+		Events: slices.Clone(r.Events[start:end]), More: start > 0,
+	}})
 }
 
 func (s *Server) create(p chat.Principal, in protocol.Create) (chat.RoomID, *chat.Error) {

@@ -49,8 +49,10 @@ func Run(plan Plan) error {
 	if plan.Wrap != nil {
 		plan.Wrap(w)
 	}
-	p := &play{World: w, plan: plan, marks: map[*Tab]map[chat.RoomID]chat.Cursor{}, gens: map[*Tab]int64{}, retried: map[string]bool{},
-		cleared: map[*Browser]int64{}, changed: map[*Tab]int64{}}
+	p := &play{
+		World: w, plan: plan, marks: map[*Tab]map[chat.RoomID]chat.Cursor{}, gens: map[*Tab]int64{}, retried: map[string]bool{},
+		cleared: map[*Browser]int64{}, changed: map[*Tab]int64{},
+	}
 	w.Check = p.check
 	w.Trace = p.trace
 	for i := range 2 {

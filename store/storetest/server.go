@@ -115,8 +115,10 @@ func (s *Server) secret(prefix string) string {
 
 // AddUser makes a built-in account with the password "pw".
 func (s *Server) AddUser(username string) *User {
-	u := &User{ID: chat.UserID(s.id("u_")), Username: username, Password: "pw", Role: chat.RoleUser, Active: true,
-		Name: strings.ToUpper(username[:1]) + username[1:]}
+	u := &User{
+		ID: chat.UserID(s.id("u_")), Username: username, Password: "pw", Role: chat.RoleUser, Active: true,
+		Name: strings.ToUpper(username[:1]) + username[1:],
+	}
 	s.users[u.ID] = u
 	return u
 }
@@ -289,8 +291,10 @@ func (s *Server) logIn(username, password, token string, surface chat.Surface) (
 	if u == nil || !u.Active {
 		return nil, chat.Errorf(chat.CodeUnauthenticated, "Wrong username or password")
 	}
-	a := &session{id: chat.AccountSessionID(s.id("s_")), user: u, credential: s.secret("as_"), revoke: s.secret("rv_"),
-		surface: surface, host: host, expires: s.Now + 86_400_000}
+	a := &session{
+		id: chat.AccountSessionID(s.id("s_")), user: u, credential: s.secret("as_"), revoke: s.secret("rv_"),
+		surface: surface, host: host, expires: s.Now + 86_400_000,
+	}
 	if host {
 		a.expires = s.Now + 600_000
 	}
@@ -321,8 +325,10 @@ func (s *Server) link(credential, secret string) ([]byte, *chat.Error) {
 		s.guests[g.credential] = g
 		for _, id := range s.Rooms() {
 			if r := s.rooms[id]; r.State.GuestSession == g.id {
-				s.append(id, chat.Event{Kind: chat.GuestLinked, Sender: chat.UserIdentity(a.user.ID),
-					Member: &chat.Member{User: a.user.ID, Name: a.user.Name, Staff: s.staff(r, a.user.ID)}})
+				s.append(id, chat.Event{
+					Kind: chat.GuestLinked, Sender: chat.UserIdentity(a.user.ID),
+					Member: &chat.Member{User: a.user.ID, Name: a.user.Name, Staff: s.staff(r, a.user.ID)},
+				})
 			}
 		}
 		s.cut(func(c *Conn) bool { return c.principal.GuestSession == g.id })

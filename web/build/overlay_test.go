@@ -35,8 +35,10 @@ func TestEveryShimHasItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"net/http", "net", "net/netip", "crypto/aes", "crypto/cipher", "crypto/rand", "crypto/sha1", "crypto/md5",
-		"database/sql/driver", "regexp", "slices", "internal/godebug", "internal/strconv"} {
+	for _, pkg := range []string{
+		"net/http", "net", "net/netip", "crypto/aes", "crypto/cipher", "crypto/rand", "crypto/sha1", "crypto/md5",
+		"database/sql/driver", "regexp", "slices", "internal/godebug", "internal/strconv",
+	} {
 		if !strings.Contains(string(text), filepath.Join("src", filepath.FromSlash(pkg))) {
 			t.Errorf("nothing stands for %s", pkg)
 		}

@@ -170,7 +170,8 @@ func TestPageThatMayNotEmbed(t *testing.T) {
 	if !slices.ContainsFunc(events, func(e struct {
 		Name    string
 		Payload map[string]any
-	}) bool {
+	},
+	) bool {
 		return e.Name == "error" && e.Payload["code"] == "unavailable"
 	}) {
 		t.Errorf("the page hears %v, not of an error", events)
