@@ -77,8 +77,9 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 bench: ## benchmarks, in the form benchstat reads
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 
-soak: ## the simulated world for SEEDS (20000) seeds: hours
+soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug: hours
 	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v
+	$(GO) test -count=1 -timeout 6h ./server/internal/model -soak
 
 clean: ## remove what was built
 	rm -rf bin web/dist/* $(NODE_DIR)
