@@ -81,9 +81,7 @@ func TestNetworkGoesAwayWhileSending(t *testing.T) {
 	deaf.Store(true)
 	chat.say("Stored, and never heard of")
 	s.roomWith(mia, "Stored, and never heard of")
-	if log, err := chat.log(); err != nil || !strings.Contains(log, "Sending") {
-		t.Errorf("a message without an ack shows as %q (%v)", log, err)
-	}
+	chat.sees("Sending") // the screen may be a frame behind the server
 	s.front.sever()
 	deaf.Store(false)
 	s.front.heal()
