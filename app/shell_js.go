@@ -97,11 +97,17 @@ func (s *shell) Wipe() {
 	s.boot.Call("wipe")
 }
 
-// Focus moves the focus once the screen has been drawn.
+// Focus moves the focus once the screen has been drawn, unless the visitor has
+// moved it meanwhile: what they type must not go elsewhere.
 func (s *shell) Focus(id string) {
+	before := s.document.Get("activeElement")
 	var once js.Func
 	once = js.FuncOf(func(js.Value, []js.Value) any {
 		once.Release()
+		now := s.document.Get("activeElement")
+		if !now.Equal(before) && !now.Equal(s.document.Get("body")) {
+			return nil
+		}
 		if id == "message" {
 			s.boot.Call("focus")
 			if s.document.Get("activeElement").Equal(s.document.Call("getElementById", "message")) {
