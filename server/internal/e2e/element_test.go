@@ -230,6 +230,7 @@ var keys = map[string]struct {
 func (tab *Tab) press(key string, shift bool) {
 	tab.t.Helper()
 	k := keys[key]
+	typist := tab.focused()
 	modifiers := 0
 	if shift {
 		modifiers = 8
@@ -239,17 +240,33 @@ func (tab *Tab) press(key string, shift bool) {
 		if kind == "keyDown" && k.text != "" {
 			params["text"] = k.text
 		}
-		if err := tab.page.call("Input.dispatchKeyEvent", params, nil); err != nil {
+		if err := typist.call("Input.dispatchKeyEvent", params, nil); err != nil {
 			tab.t.Fatal(err)
 		}
 	}
 }
 
+// focused is the session of the document that has the focus. Keys are given to
+// it and not to the page: on a busy machine Chromium, whose focus is emulated
+// here, keeps sending keys to the page after the frame has got the focus.
+func (tab *Tab) focused() *session {
+	tab.t.Helper()
+	var inFrame bool
+	tab.top().mustEval(`(() => { let e = document.activeElement; while (e && e.shadowRoot && e.shadowRoot.activeElement) e = e.shadowRoot.activeElement; return !!e && e.tagName === 'IFRAME'; })()`, &inFrame)
+	if inFrame {
+		if p, err := tab.framePlace("/widget"); err == nil && p.own {
+			return p.session
+		}
+	}
+	return tab.page
+}
+
 // typeText types letter by letter into whatever has the focus.
 func (tab *Tab) typeText(text string) {
 	tab.t.Helper()
+	typist := tab.focused()
 	for _, r := range text {
-		if err := tab.page.call("Input.dispatchKeyEvent", map[string]any{"type": "char", "text": string(r)}, nil); err != nil {
+		if err := typist.call("Input.dispatchKeyEvent", map[string]any{"type": "char", "text": string(r)}, nil); err != nil {
 			tab.t.Fatal(err)
 		}
 	}
@@ -274,8 +291,7 @@ func (d *Doc) fill(name, text string) {
 		if err := n.on("function() { if (this.getRootNode().activeElement !== this) return false; this.select(); return true }", &focused); err != nil || !focused {
 			return false, fmt.Errorf("a click does not focus it (%v)", err)
 		}
-		// To the field's own process: on a busy machine Chromium, whose focus is emulated
-		// here, keeps sending keys to the page after the frame has got the focus.
+		// To the field's own process, as keys are (focused says why).
 		if err := n.place.session.call("Input.insertText", map[string]any{"text": text}, nil); err != nil {
 			return false, err
 		}

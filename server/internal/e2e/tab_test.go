@@ -341,6 +341,11 @@ func (tab *Tab) describe() string {
 		if len(text) > 1500 {
 			text = text[:1500] + "…"
 		}
+		var fields, focus string
+		if err := d.eval(`JSON.stringify([...document.querySelectorAll('input,textarea')].map(e => [e.id, e.value]))`, &fields); err == nil {
+			_ = d.eval(`document.hasFocus() + ' ' + (document.activeElement ? document.activeElement.tagName + '#' + document.activeElement.id : '')`, &focus)
+			text += "\nfields " + fields + " focus " + focus
+		}
 		out += "--- " + name + "\n" + text + "\n"
 	}
 	if infos, err := chromedp.Targets(tab.ctx); err == nil {
