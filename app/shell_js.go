@@ -108,6 +108,9 @@ func (s *shell) Focus(id string) {
 		if !now.Equal(before) && !now.Equal(s.document.Get("body")) {
 			return nil
 		}
+		if message := s.document.Call("getElementById", "message"); now.Equal(message) {
+			return nil // who writes already is not interrupted, however late this was asked for
+		}
 		if id == "message" {
 			s.boot.Call("focus")
 			if s.document.Get("activeElement").Equal(s.document.Call("getElementById", "message")) {
