@@ -343,8 +343,9 @@ func (m *Machine) networkChanged(online bool) {
 
 func (m *Machine) visibilityChanged(visible bool) {
 	m.visible = visible
-	if visible {
+	if visible && m.asleep {
 		m.asleep = false
+		m.conn.lostAt = 0 // nobody tried while the page slept: this is no long loss
 	}
 	if !visible {
 		m.flushDrafts()
