@@ -86,6 +86,10 @@
 // anteroom.<surface> or under anteroom.<surface>.auth or .relay: any JSON
 // object with "out": true.
 //
+// A session that the shell opens for the unread count leaves its handle under
+// anteroom.widget.open.<n>, in the form of store/open.go: the log-out of any
+// page ends it.
+//
 // # Invariants
 //
 //   - A document carries no user data and is the same for everybody.
