@@ -17,7 +17,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME  ?= 30s
 SEEDS     ?= 20000
 
-.PHONY: help build run test vet test-native test-wasm test-browser lint reproducible fuzz bench soak clean
+.PHONY: help build run test vet test-native test-wasm test-browser test-plain lint reproducible fuzz bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ build: ## build the WebAssembly module and bin/anteroom, one self-contained bina
 run: build ## build, then serve the demo: chat on http://localhost:8080, shop on http://127.0.0.1:8081
 	bin/anteroom serve --demo
 
-test: vet test-native test-wasm test-browser ## everything a change must pass: vet, unit, property, conformance and browser tests
+test: vet test-native test-wasm test-browser test-plain ## everything a change must pass: vet, unit, property, conformance and browser tests
 
 vet: ## go vet, natively and for js/wasm
 	$(GO) build ./...
@@ -47,6 +47,10 @@ test-browser: build $(NODE_DIR)/axe-core/package.json ## the browser tests again
 	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } \
 		|| { echo "the browser tests need Chromium: sudo apt-get install chromium"; exit 1; }
 	ANTEROOM_E2E=1 $(GO) test -count=1 -timeout 15m ./server/internal/e2e
+
+test-plain: ## story 1 on a module without shims: what fails here is not the shims' fault
+	SLIM=0 FAST=1 DIST=bin/plain $(GO) run ./web/build
+	ANTEROOM_E2E=1 ANTEROOM_E2E_DIST=bin/plain $(GO) test -count=1 -timeout 5m -run '^(TestGuestBrowsing|TestModuleAsLoaded)$$' ./server/internal/e2e
 
 $(NODE_DIR)/axe-core/package.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --ignore-scripts

@@ -21,7 +21,7 @@ import (
 )
 
 // slimDefault says which build is made when SLIM is not set.
-const slimDefault = false
+const slimDefault = true
 
 // options of one build. Paths are relative to the module's root dir.
 type options struct {
@@ -223,6 +223,9 @@ func current(o options, inputs string) (manifest, bool) {
 		return m, false
 	}
 	for name := range m.files() {
+		if name == ".gitkeep" {
+			continue // only web/dist has it
+		}
 		if _, err := os.Stat(filepath.Join(dist, name)); err != nil {
 			return m, false
 		}

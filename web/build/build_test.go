@@ -112,3 +112,54 @@ func TestOldBuildsAreSweptAway(t *testing.T) {
 		t.Errorf("%d files are left, want 6", len(left))
 	}
 }
+
+// TestSupportScriptIsOfTheSameGo builds a small app and looks at what came out:
+// the module names the Go that made it, and the script is that Go's.
+func TestSupportScriptIsOfTheSameGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a module")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"app/main.go": "package main\n\nfunc main() {}\n", "go.mod": "module anteroom\n\ngo 1.26.0\n", "go.sum": ""} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, fresh, err := build(options{dir: dir, dist: "dist", fast: true})
+	if err != nil || !fresh {
+		t.Fatal(fresh, err)
+	}
+	read := func(a asset) []byte {
+		t.Helper()
+		packed, err := os.ReadFile(filepath.Join(dir, "dist", a.Name+".br"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(brotli.NewReader(bytes.NewReader(packed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	if module := read(m.Wasm); m.Go == "" || !bytes.Contains(module, []byte("Go cmd/compile")) || !bytes.Contains(module, []byte(m.Go)) {
+		t.Errorf("the module does not say that %s made it", m.Go)
+	}
+	goroot, err := goCommand(dir, nil, "env", "GOROOT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(goroot, "lib", "wasm", "wasm_exec.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(m.Exec), want) {
+		t.Error("the support script is of another Go")
+	}
+	if _, fresh, err := build(options{dir: dir, dist: "dist", fast: true}); fresh || err != nil {
+		t.Errorf("unchanged inputs are built again (%v)", err)
+	}
+}

@@ -6,12 +6,14 @@
 //
 // Environment:
 //
-//	SLIM=1     compile against the shims in web/build/shims (its README.md says
-//	           how), without inlining and without line tables; SLIM=0: the plain
-//	           standard library and everything else as Go makes it
+//	SLIM=0     the plain standard library and everything else as Go makes it. What
+//	           is made without this is slim: compiled against the shims in
+//	           web/build/shims (its README.md says how), without inlining and
+//	           without line tables
 //	INLINE=1   a slim module with inlining: about a tenth larger, its views diff
 //	           about twice as fast; NOINLINE=1 a plain module without
 //	LINES=1    a slim module whose stack traces show files and lines
+//	DIST=dir   put it there, not into web/dist
 //	FAST=1     compress quickly instead of well (for work on the app, never for a release)
 //
 // Nothing is done when the inputs are unchanged.

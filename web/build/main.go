@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 )
@@ -8,7 +9,7 @@ import (
 func main() {
 	o := options{
 		dir:      ".",
-		dist:     "web/dist",
+		dist:     cmp.Or(os.Getenv("DIST"), "web/dist"),
 		slim:     os.Getenv("SLIM") != "0" && slimDefault || os.Getenv("SLIM") == "1",
 		noInline: on("NOINLINE"),
 		lines:    on("LINES"),
@@ -30,7 +31,7 @@ func main() {
 	if m.Slim {
 		kind = "slim"
 	}
-	fmt.Printf("web/dist: %s %s module %s: %s bytes, gzip %s, brotli %s\n", state, kind, m.Wasm.Name,
+	fmt.Printf("%s: %s %s module %s: %s bytes, gzip %s, brotli %s\n", o.dist, state, kind, m.Wasm.Name,
 		thousands(m.Wasm.Size), thousands(m.Wasm.Gzip), thousands(m.Wasm.Brotli))
 }
 

@@ -8,6 +8,8 @@
 // Chromium; without Chromium they are skipped with a line that says so, unless
 // ANTEROOM_E2E=1 (set by make test) forbids that. ANTEROOM_E2E_SHOTS names a
 // folder for screenshots: of every failure, and of the screens worth looking at.
+// ANTEROOM_E2E_DIST names a folder, from the module's root, with a module to
+// test in the place of the one in web/dist.
 //
 // # How elements are found
 //

@@ -5,7 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +25,7 @@ var binary struct {
 	once sync.Once
 	dir  string
 	path string
+	dist string // where the module in it comes from
 	err  error
 }
 
@@ -32,15 +33,25 @@ func build(t testing.TB) string {
 	t.Helper()
 	binary.once.Do(func() {
 		root := filepath.Join("..", "..", "..")
-		if built, _ := filepath.Glob(filepath.Join(root, "web", "dist", "app.*.wasm*")); len(built) == 0 {
-			binary.err = errors.New("no WebAssembly module was built: run make build first")
+		dist := filepath.Join(root, "web", "dist")
+		if other := os.Getenv("ANTEROOM_E2E_DIST"); other != "" {
+			dist = filepath.Join(root, other)
+		}
+		binary.dist = dist
+		if built, _ := filepath.Glob(filepath.Join(dist, "app.*.wasm*")); len(built) == 0 {
+			binary.err = fmt.Errorf("no WebAssembly module was built in %s: run make build first", dist)
 			return
 		}
 		if binary.dir, binary.err = os.MkdirTemp("", "anteroom-e2e"); binary.err != nil {
 			return
 		}
+		overlay, err := distOverlay(root, dist, binary.dir)
+		if err != nil {
+			binary.err = err
+			return
+		}
 		binary.path = filepath.Join(binary.dir, "anteroom")
-		cmd := exec.Command("go", "build", "-o", binary.path, "./server")
+		cmd := exec.Command("go", "build", "-overlay", overlay, "-o", binary.path, "./server")
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("build the binary: %w\n%s", err, out)
@@ -53,6 +64,41 @@ func build(t testing.TB) string {
 		t.Fatal(binary.err)
 	}
 	return binary.path
+}
+
+// distOverlay writes, into dir, an overlay for the go command by which web
+// embeds the module in dist, and returns its path; for web/dist itself it is
+// empty.
+func distOverlay(root, dist, dir string) (string, error) {
+	home, err := filepath.Abs(filepath.Join(root, "web", "dist"))
+	if err != nil {
+		return "", err
+	}
+	if dist, err = filepath.Abs(dist); err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	if dist != home {
+		for _, from := range []string{home, dist} {
+			entries, err := os.ReadDir(from)
+			if err != nil {
+				return "", err
+			}
+			for _, e := range entries {
+				if from == dist {
+					replace[filepath.Join(home, e.Name())] = filepath.Join(dist, e.Name())
+				} else if e.Name() != ".gitkeep" {
+					replace[filepath.Join(home, e.Name())] = "" // takes the file out
+				}
+			}
+		}
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	return path, os.WriteFile(path, text, 0o644)
 }
 
 // Server is a running binary with the demo, behind a front.
