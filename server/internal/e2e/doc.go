@@ -11,6 +11,11 @@
 // ANTEROOM_E2E_DIST names a folder, from the module's root, with a module to
 // test in the place of the one in web/dist.
 //
+// The heart of the stories runs in Firefox (WebDriver BiDi) and WebKitGTK (WebDriver)
+// too, where firefox-esr, webkit2gtk-driver and xvfb are installed; ANTEROOM_ENGINES=1
+// forbids to skip them. One story in Go speaks both protocols, which are plain JSON:
+// puppeteer-core speaks only one of them, and would want the story in another language.
+//
 // # How elements are found
 //
 // By role and name, with shadow trees, as a screen reader would: what a test can
