@@ -50,6 +50,7 @@ var table = []row{
 	{pkg: "server/internal/metrics", mods: "github.com/prometheus/client_golang", absent: "it counts words that others tell it and knows none of them"},
 	{pkg: "server/internal/demo", edges: "server/auth server/rooms server/storage store/chat store/protocol", absent: "the demo is a host like any other: it shares no code with web or gateway"},
 	{pkg: "server/internal/e2e", absent: "only tests live here; they drive the binary from outside"},
+	{pkg: "server/internal/chaos", tests: "store store/client", absent: "only tests live here; they break the binary from outside, under the client that browsers run"},
 	{pkg: "server/internal/model", absent: "only tests live here; the model has rules of its own, from design §3"},
 	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/metrics server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
 
