@@ -23,7 +23,7 @@ func wrap(doing string, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrFull):
 		e = chat.Errorf(chat.CodeStorageFull, "The server can't store more at the moment")
-	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrReadOnly):
+	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrFailed):
 		e = chat.Errorf(chat.CodeUnavailable, "The server is busy, try again")
 		e.RetryAfter = time.Second
 	case errors.Is(err, storage.ErrClosed):

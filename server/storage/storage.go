@@ -16,6 +16,7 @@ var (
 	ErrBusy     = errors.New("storage is busy") // locked by another process, or the queue is full; try again
 	ErrClosed   = errors.New("storage is closed")
 	ErrReadOnly = errors.New("storage is read-only")
+	ErrFailed   = errors.New("storage failed") // the disk refuses to write or sync; nothing of the transaction stays
 	// ErrNewer means the database was written by a newer version of the program.
 	ErrNewer = errors.New("database is of a newer version")
 )

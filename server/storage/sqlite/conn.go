@@ -193,6 +193,8 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", storage.ErrBusy, err)
 	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("%w: %w", storage.ErrReadOnly, err)
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%w: %w", storage.ErrFailed, err)
 	}
 	return err
 }

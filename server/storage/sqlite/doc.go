@@ -20,6 +20,8 @@
 //     COMMIT fails, every Update of its group fails.
 //   - After an error that may have ended the transaction (disk full, I/O) the
 //     whole group is rolled back: nothing runs outside a transaction.
+//   - What a process that died left in the log is moved into the database, and
+//     synced, before the first commit of the next one.
 //   - rooms.head, messages, last_active, last_message and search follow from
 //     events, participants and names, and change in the same transaction.
 //   - One process at a time has the database open (a lock file beside it).

@@ -93,6 +93,10 @@ func Open(ctx context.Context, path string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if err := settle(w); err != nil {
+		w.close()
+		return nil, err
+	}
 	if err := migrate(w, migrations); err != nil {
 		w.close()
 		return nil, err
@@ -107,6 +111,19 @@ func Open(ctx context.Context, path string, o Options) (_ *DB, err error) {
 	}
 	go d.write(w) // owned by d: Close ends it and waits
 	return d, nil
+}
+
+// settle moves what a process that died left in the log into the database, and
+// syncs it. A commit whose sync failed may stand in the log and be read back
+// from the system's memory, which takes those pages for written since; behind
+// it later commits would be lost with it at the next power cut.
+func settle(c *conn) error {
+	var busy, pages, moved int
+	err := c.row("PRAGMA wal_checkpoint(TRUNCATE)", nil, &busy, &pages, &moved)
+	if err != nil && !errors.Is(err, storage.ErrFull) { // with a full disk one can still read
+		return fmt.Errorf("settle the log: %w", err)
+	}
+	return nil
 }
 
 // connect opens one connection; its pool ends with d.

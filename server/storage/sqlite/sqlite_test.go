@@ -302,3 +302,31 @@ func TestOldBackupsAreRemoved(t *testing.T) {
 		t.Errorf("still there: %v", err)
 	}
 }
+
+// After a crash the log may hold a commit whose sync failed: it must not stay there.
+func TestTheLogOfACrashIsSettled(t *testing.T) {
+	dir := t.TempDir()
+	path, dead := filepath.Join(dir, "a.db"), filepath.Join(dir, "dead.db")
+	d := open(t, path)
+	defer d.Close()
+	if err := put(d, "u_a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal"} { // as a kill -9 leaves them
+		b, err := os.ReadFile(path + suffix)
+		if err != nil || len(b) == 0 {
+			t.Fatalf("%s: %d bytes, %v", suffix, len(b), err)
+		}
+		if err := os.WriteFile(dead+suffix, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, dead)
+	defer again.Close()
+	if i, err := os.Stat(dead + "-wal"); err != nil || i.Size() != 0 {
+		t.Errorf("the log holds %v, %v", i, err)
+	}
+	if !has(t, again, "u_a") {
+		t.Error("the row is gone")
+	}
+}
