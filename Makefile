@@ -16,8 +16,11 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # How long the long forms take.
 FUZZTIME  ?= 30s
 SEEDS     ?= 20000
+# Runs of each variant in make bench-web, and where its figures go.
+RUNS      ?= 5
+BENCH_WEB := out/bench-web
 
-.PHONY: help build run test vet test-native test-wasm test-browser test-plain lint reproducible fuzz bench soak clean
+.PHONY: help build run test vet test-native test-wasm test-browser test-plain lint reproducible fuzz bench bench-web soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,6 +83,16 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 bench: ## benchmarks, in the form benchstat reads
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+bench-web: $(BENCH_WEB)/node_modules/lighthouse/package.json ## what the chat costs a page, measured in Chromium (needs chromium and node): about 12 minutes with RUNS=5
+	SLIM=0 $(GO) run ./web/build && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BENCH_WEB)/plain ./server
+	SLIM=1 $(GO) run ./web/build && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BENCH_WEB)/slim ./server
+	$(GO) run ./server/internal/webbench -runs $(RUNS) -out $(BENCH_WEB) -bin slim=$(BENCH_WEB)/slim -bin plain=$(BENCH_WEB)/plain
+
+$(BENCH_WEB)/node_modules/lighthouse/package.json: server/internal/webbench/lighthouse/package.json server/internal/webbench/lighthouse/package-lock.json
+	mkdir -p $(BENCH_WEB) && cp server/internal/webbench/lighthouse/package*.json $(BENCH_WEB)
+	cd $(BENCH_WEB) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug: hours
 	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v

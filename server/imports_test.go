@@ -51,6 +51,7 @@ var table = []row{
 	{pkg: "server/internal/demo", edges: "server/auth server/rooms server/storage store/chat store/protocol", absent: "the demo is a host like any other: it shares no code with web or gateway"},
 	{pkg: "server/internal/e2e", absent: "only tests live here; they drive the binary from outside"},
 	{pkg: "server/internal/chaos", tests: "store store/client", absent: "only tests live here; they break the binary from outside, under the client that browsers run"},
+	{pkg: "server/internal/webbench", mods: "github.com/chromedp", absent: "it measures the binary from outside, in a browser"},
 	{pkg: "server/internal/model", absent: "only tests live here; the model has rules of its own, from design §3"},
 	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/metrics server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
 

@@ -1,0 +1,196 @@
+//go:build !js
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// latency is a round trip at mid.
+const latency = 165 * time.Millisecond
+
+// figures are what one run measured, by name.
+type figures map[string]float64
+
+// remember puts a former chat into an empty profile, and nothing into its cache.
+func (b *browser) remember(s *server, g *guest) error {
+	if err := b.visit(s.front.URL + "/robots.txt"); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(patience)
+	for {
+		err := b.eval(0, fmt.Sprintf(`(() => { if (location.pathname !== '/robots.txt') throw new Error(location.href); localStorage.setItem('chatGuestSession', %q); })()`, g.stored), nil)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// launcher opens the host page and waits for the launcher.
+func (b *browser) launcher(s *server) (begun float64, launcher note, err error) {
+	if err := b.visit(s.page + "/"); err != nil {
+		return 0, note{}, err
+	}
+	launcher, err = b.await("launcher")
+	if err != nil {
+		return 0, note{}, err
+	}
+	if !launcher.Visible {
+		return 0, note{}, fmt.Errorf("the launcher is not visible: %+v", launcher)
+	}
+	n, err := b.await("navigated")
+	return n.At, launcher, err
+}
+
+// letter presses x until one lands.
+func (b *browser) letter() (note, error) {
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		if n, ok := b.first("letter"); ok {
+			return n, nil
+		}
+		if err := b.key("x"); err != nil {
+			return note{}, err
+		}
+		time.Sleep(15 * time.Millisecond)
+	}
+	return note{}, fmt.Errorf("no letter landed within %v", patience)
+}
+
+// atOnce clicks the moment the launcher shows and types until a letter lands,
+// then goes on with a sentence at the pace of a person, one pause in it.
+func (b *browser) atOnce(s *server, f figures, visit string) error {
+	begun, launcher, err := b.launcher(s)
+	if err != nil {
+		return err
+	}
+	if err := b.click(launcher); err != nil {
+		return err
+	}
+	if _, err := b.letter(); err != nil {
+		return err
+	}
+	landed, err := b.await("painted")
+	if err != nil {
+		return err
+	}
+	clicked, err := b.await("click")
+	if err != nil {
+		return err
+	}
+	f[visit+" launcher"] = launcher.At - begun
+	f[visit+" navigation to letter"] = landed.At - begun
+	f[visit+" click to letter, at once"] = landed.At - clicked.At
+	for i, word := range []string{"hello there, ", "is this bowl ", "food safe"} {
+		if i == 2 {
+			time.Sleep(700 * time.Millisecond) // thinks
+		}
+		for _, c := range word {
+			if err := b.key(string(c)); err != nil {
+				return err
+			}
+			time.Sleep(140 * time.Millisecond)
+		}
+	}
+	if _, err := b.await("live"); err != nil {
+		return err
+	}
+	time.Sleep(1200 * time.Millisecond) // what comes within a second of the last key
+	keys := b.all("key")
+	f[visit+" longest task near a key"] = nearKeys(b.all("task"), keys)
+	late := 0.0
+	for _, k := range keys {
+		late = math.Max(late, k.Late)
+	}
+	f[visit+" latest key"] = late
+	live, err := b.await("live")
+	f[visit+" click to live, typing"] = live.At - clicked.At
+	return err
+}
+
+// nearKeys is the longest task that lies within a second of a key press.
+func nearKeys(tasks, keys []note) float64 {
+	longest := 0.0
+	for _, t := range tasks {
+		for _, k := range keys {
+			if t.At < k.At+1000 && t.At+t.Took > k.At-1000 {
+				longest = math.Max(longest, t.Took)
+			}
+		}
+	}
+	return longest
+}
+
+// back is somebody who has chatted before: clicks the moment the launcher
+// shows, types nothing and waits until the chat is live.
+func (b *browser) back(s *server, f figures, visit string) error {
+	begun, launcher, err := b.launcher(s)
+	if err != nil {
+		return err
+	}
+	if err := b.click(launcher); err != nil {
+		return err
+	}
+	at := map[string]float64{"navigated": begun}
+	for _, kind := range []string{"click", "frame", "row", "live", "socket"} {
+		n, err := b.await(kind)
+		if err != nil {
+			return err
+		}
+		at[kind] = n.At
+	}
+	f[visit+" click to frame"] = at["frame"] - at["click"]
+	f[visit+" click to history"] = at["row"] - at["click"]
+	f[visit+" click to socket"] = at["socket"] - at["click"]
+	f[visit+" click to live"] = math.Max(at["live"], math.Max(at["row"], at["socket"])) - at["click"]
+	f[visit+" longest task after the click"] = nearKeys(b.all("task"), []note{{At: at["click"] + 1000}, {At: at["socket"]}})
+	for _, kind := range []string{"run", "_resume", "instantiate", "compileStreaming"} {
+		for _, n := range b.all(kind) {
+			f[visit+" "+kind] = math.Max(f[visit+" "+kind], n.Took)
+		}
+	}
+	return nil
+}
+
+// settled leaves the page alone, then clicks; hover is how long the pointer
+// lies on the launcher before it presses, 0 for a finger.
+func (b *browser) settled(s *server, f figures, hover time.Duration) error {
+	_, launcher, err := b.launcher(s)
+	if err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second)
+	requests, bytes := b.wire(s.front.URL)
+	f["requests before intent"], f["bytes before intent"] = requests, bytes
+	for _, t := range b.all("task") {
+		f["blocking before use"] += math.Max(0, t.Took-50)
+	}
+	f["blocking before use"] += 0
+	for _, t := range b.all("shift") {
+		f["layout shift"] += t.Took
+	}
+	name := "settled click to letter, no hover"
+	if hover > 0 {
+		if err := b.mouse("mouseMoved", launcher); err != nil {
+			return err
+		}
+		time.Sleep(hover)
+		name = "settled click to letter"
+	}
+	if err := b.click(launcher); err != nil {
+		return err
+	}
+	if _, err := b.letter(); err != nil {
+		return err
+	}
+	landed, err := b.await("painted")
+	if err != nil {
+		return err
+	}
+	clicked, err := b.await("click")
+	f[name] = landed.At - clicked.At
+	return err
+}
