@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -115,10 +114,14 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	}
 	defer stopOperator()
 
-	pages := web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker})
+	mux := http.NewServeMux()
+	for _, pattern := range []string{"/api/", "/ws", "/healthz", "/readyz"} {
+		mux.Handle(pattern, gate.Handler())
+	}
+	mux.Handle("/", web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker}))
 
-	servers := newGroup(log, c.limits)
-	servers.serve("chat", listener, front(gate.Handler(), pages))
+	servers := newGroup(log)
+	servers.serve("chat", listener, mux)
 	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
 	if ops != nil {
 		mux := http.NewServeMux()
@@ -150,19 +153,6 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 			}
 		}
 	}
-}
-
-// front gives each request to the API or to the pages. It is no ServeMux: that
-// would answer odd paths itself, without the headers that all answers have.
-func front(api, pages http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch p := r.URL.Path; {
-		case strings.HasPrefix(p, "/api/"), p == "/ws", p == "/healthz", p == "/readyz":
-			api.ServeHTTP(w, r)
-		default:
-			pages.ServeHTTP(w, r)
-		}
-	})
 }
 
 // drain stops accepting, tells sockets to come back, and waits for what is under way.
@@ -227,19 +217,23 @@ func operate(ctx context.Context, data string, d operator.Deps) (stop func(), fa
 // group is the HTTP servers of the process.
 type group struct {
 	log     *slog.Logger
-	limits  gateway.Limits
 	servers []*http.Server
 	failed  chan error // one slot per server
 }
 
-func newGroup(log *slog.Logger, l gateway.Limits) *group {
-	return &group{log: log, limits: l, failed: make(chan error, 3)}
-}
+func newGroup(log *slog.Logger) *group { return &group{log: log, failed: make(chan error, 3)} }
 
 // serve starts a server; its goroutine ends with shutdown.
 func (g *group) serve(name string, l net.Listener, h http.Handler) {
-	// What clients do wrong is theirs: it is logged for debugging only.
-	s := g.limits.Server(h, slog.NewLogLogger(g.log.Handler(), slog.LevelDebug))
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       75 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // what clients do wrong is theirs
+	}
 	g.servers = append(g.servers, s)
 	go func() { // owned by g: shutdown ends it
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -34,8 +34,9 @@ type conn struct {
 	owner     string       // key of principal limits; "" before hello
 	watch     *rooms.Watch // nil before hello
 	frames    *rate.Limiter
-	strikes   int // frames over the limit or malformed, less one for each good one
-	slot      int // in the wheel; guarded by it
+	strikes   int  // frames over the limit or malformed, less one for each good one
+	slot      int  // in the wheel; guarded by it
+	ended     bool // its end was counted; the flush's
 }
 
 const (
@@ -44,18 +45,13 @@ const (
 
 var (
 	errHello      = chat.Errorf(chat.CodeInvalid, "the first frame must be hello")
-	errLate       = later(chat.CodeUnavailable, time.Second, "The connection was too slow")
+	errLate       = chat.Errorf(chat.CodeUnavailable, "The connection was too slow")
 	errMismatch   = chat.Errorf(chat.CodeInvalid, "guest session mismatch")
 	errSurface    = chat.Errorf(chat.CodeInvalid, "This session belongs to another surface")
-	errFlood      = later(chat.CodeRateLimited, 10*time.Second, "Too many frames")
-	errSockets    = later(chat.CodeRateLimited, 10*time.Second, "Too many connections; close another one first")
+	errFlood      = chat.Errorf(chat.CodeRateLimited, "Too many frames")
+	errSockets    = chat.Errorf(chat.CodeRateLimited, "Too many connections; close another one first")
 	errCredential = chat.Errorf(chat.CodeUnauthenticated, "The credential is missing")
 )
-
-// later is an error that says when to try again.
-func later(code chat.Code, wait time.Duration, message string) *chat.Error {
-	return &chat.Error{Code: code, Message: message, RetryAfter: wait}
-}
 
 // run is the reader's goroutine. The gateway starts it and waits for it.
 func (c *conn) run() {
@@ -335,12 +331,16 @@ func (c *conn) write(message []byte) error {
 		c.g.observe.Wrote(time.Since(began), len(message))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.g.observe.Limited("write-time")
+		if !c.ended {
+			c.g.observe.Closed(string(errSlow.Code)) // it is cut: a goodbye would wait as long
+		}
 	}
 	return err
 }
 
 // end implements pipe.
 func (c *conn) end(err *chat.Error) {
+	c.ended = true
 	c.g.observe.Closed(string(err.Code))
 	if err == errSlow {
 		c.g.observe.Limited("queue")

@@ -43,38 +43,6 @@ type world struct {
 	skew    atomic.Int64
 	log     syncBuffer
 	ids     atomic.Int64
-	stalled atomic.Bool  // storage does not answer
-	asked   atomic.Int64 // transactions of the server
-	wrote   atomic.Int64 // those among them that may write
-}
-
-// gated is the server's road to the world's storage.
-type gated struct {
-	storage.Storage
-	w *world
-}
-
-func (g gated) pass(ctx context.Context) error {
-	g.w.asked.Add(1)
-	if g.w.stalled.Load() {
-		<-ctx.Done()
-	}
-	return ctx.Err()
-}
-
-func (g gated) View(ctx context.Context, f func(storage.Reader) error) error {
-	if err := g.pass(ctx); err != nil {
-		return err
-	}
-	return g.Storage.View(ctx, f)
-}
-
-func (g gated) Update(ctx context.Context, f func(storage.Writer) error) error {
-	g.w.wrote.Add(1)
-	if err := g.pass(ctx); err != nil {
-		return err
-	}
-	return g.Storage.Update(ctx, f)
 }
 
 type syncBuffer struct {
@@ -113,12 +81,12 @@ func newWorldAt(t testing.TB, l Limits, public string, proxies ...string) *world
 	}
 	w := &world{TB: t, storage: storage.NewMemory()}
 	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.auth = auth.New(gated{w.storage, w}, auth.Config{
+	w.auth = auth.New(w.storage, auth.Config{
 		Now: w.now, Log: log, Hasher: auth.Params{Memory: 64, Time: 1, Threads: 1},
 	})
 	b := broker.NewLocal()
 	var err error
-	w.rooms, err = rooms.New(rooms.Config{Storage: gated{w.storage, w}, Broker: b, Auth: w.auth, Now: w.now, Log: log})
+	w.rooms, err = rooms.New(rooms.Config{Storage: w.storage, Broker: b, Auth: w.auth, Now: w.now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,12 +396,10 @@ func errorOf(f protocol.ServerFrame) chat.Code {
 	return f.Error.Code
 }
 
-// tcp dials the server.
-func (w *world) tcp() net.Conn { return w.tcpAt(strings.TrimPrefix(w.url, "http://")) }
-
-func (w *world) tcpAt(addr string) net.Conn {
+// bytesOf dials TCP and sends a handshake with the header lines given.
+func (w *world) tcp() net.Conn {
 	w.Helper()
-	c, err := net.Dial("tcp", addr)
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 	w.must(err)
 	w.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(patience))
