@@ -33,6 +33,7 @@ type bot struct {
 	tag    string // canary of what it writes
 	may    map[string]bool
 
+	dialed func() // told of every try to connect; may be nil
 	client *client.Client
 	page   page
 	cancel context.CancelFunc
@@ -103,6 +104,9 @@ type tap struct {
 }
 
 func (d tap) Dial(ctx context.Context, url string) (client.Socket, error) {
+	if d.b.dialed != nil {
+		d.b.dialed()
+	}
 	s, err := d.Dialer.Dial(ctx, url)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type wire struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	event  func(chat.Event, time.Time) // from the reader's goroutine; may be nil
+	joined *protocol.Joined            // the answer to join
+	pause  sync.Mutex                  // while it is held nothing is read
 
 	mu    sync.Mutex // guards what follows
 	next  int64
@@ -32,8 +34,7 @@ type wire struct {
 
 var errTimeout = errors.New("no answer came")
 
-// dialWire opens a socket and says hello. Read is not started with still: the
-// caller reads nothing at all afterwards.
+// dialWire opens a socket and says hello.
 func dialWire(hc *http.Client, credential string, surface chat.Surface, event func(chat.Event, time.Time)) (*wire, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	dctx, stop := context.WithTimeout(ctx, patience)
@@ -60,6 +61,9 @@ func dialWire(hc *http.Client, credential string, surface chat.Surface, event fu
 func (w *wire) read(ctx context.Context) {
 	defer close(w.done)
 	for {
+		w.pause.Lock()
+		//lint:ignore SA2001 whoever holds it keeps this from reading
+		w.pause.Unlock()
 		_, m, err := w.c.Read(ctx)
 		at := time.Now()
 		var frames []protocol.ServerFrame
@@ -149,7 +153,15 @@ func (w *wire) join(room chat.RoomID) error {
 	if err == nil && f.Joined == nil {
 		err = fmt.Errorf("not joined: %+v", f.Error)
 	}
+	w.joined = f.Joined
 	return err
+}
+
+// over tells whether the socket has ended.
+func (w *wire) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended != nil
 }
 
 func (w *wire) close() {
