@@ -94,9 +94,10 @@ $(BENCH_WEB)/node_modules/lighthouse/package.json: server/internal/webbench/ligh
 	cd $(BENCH_WEB) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug: hours
+soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug, all faults in full counts: hours
 	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v
 	$(GO) test -count=1 -timeout 6h ./server/internal/model -soak
+	$(GO) test -count=1 -timeout 3h ./server/internal/chaos -soak -v
 
 clean: ## remove what was built
 	rm -rf bin web/dist/* $(NODE_DIR)

@@ -46,6 +46,7 @@ func check(t testing.TB, data string) {
 
 // R1: kill -9 at random moments under load.
 func TestKilledUnderLoad(t *testing.T) {
+	sample(t)
 	kills := 4
 	if *soak {
 		kills = 200
@@ -88,6 +89,7 @@ func TestKilledUnderLoad(t *testing.T) {
 
 // R2: kill -9 while the database is being made.
 func TestKilledAtFirstStart(t *testing.T) {
+	sample(t)
 	lives := 6
 	if *soak {
 		lives = 200

@@ -59,6 +59,7 @@ func (l *latencies) take() (p50, p99 time.Duration, n int) {
 
 // R11: one of 500 members of a room stops reading, in every second part of the run.
 func TestSlowConsumer(t *testing.T) {
+	sample(t)
 	members, rounds, calm, limit, filler := 60, 1, time.Second, 2*time.Second, strings.Repeat("🍁", 3800)
 	if *soak {
 		members, rounds, calm, limit, filler = 500, 3, 10*time.Second, 10*time.Second, strings.Repeat("é", 3800)
@@ -202,6 +203,7 @@ func TestSlowConsumer(t *testing.T) {
 
 // R13: everybody returns at once after a restart, after a crash and after a drain.
 func TestStormOfReturningClients(t *testing.T) {
+	sample(t)
 	n, drain := 200, 2*time.Second
 	if *soak {
 		n, drain = 15_000, 10*time.Second
@@ -286,6 +288,7 @@ func TestStormOfReturningClients(t *testing.T) {
 
 // R26: sockets that come and go leave nothing behind.
 func TestConnectAndClose(t *testing.T) {
+	sample(t)
 	cycles, warm := 600, 200
 	if *soak {
 		cycles, warm = 100_000, 5_000

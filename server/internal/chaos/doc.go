@@ -22,10 +22,10 @@
 // # Running it
 //
 //	go test ./server/internal/chaos                      a sample of every fault: about a minute
-//	go test ./server/internal/chaos -soak -timeout 3h    the full counts: about an hour
+//	go test ./server/internal/chaos -soak -timeout 3h    the full counts, one after the other: about an hour
 //
-// What needs strace, a mount or root says so where it can't have it, and is
-// skipped; with CHAOS_ALL=1 (as in CI) it fails instead.
+// What needs strace or a mount says so where it can't have it, and is skipped;
+// with CHAOS_ALL=1 it fails instead.
 //
 // # Invariants
 //

@@ -131,6 +131,7 @@ func (p *proxy) cut(choose func() bool) {
 // R7: the ack is lost after the commit, five times, once with the server killed
 // in between. Then it is repeated over HTTP five times.
 func TestAckLost(t *testing.T) {
+	sample(t)
 	s := newServer(t)
 	s.start()
 	w := furnish(t, s, 1)
@@ -201,6 +202,7 @@ func TestAckLost(t *testing.T) {
 
 // R10: every client is cut every 0.2 to 3 s.
 func TestFlappingClients(t *testing.T) {
+	sample(t)
 	long := 6 * time.Second
 	if *soak {
 		long = 5 * time.Minute
@@ -256,6 +258,7 @@ func (w *world) memoryReturns(goroutines float64) {
 
 // R12: a deploy. The server is asked to stop under load, and a new process started.
 func TestDeployDrains(t *testing.T) {
+	sample(t)
 	times, drain := 2, 2*time.Second
 	if *soak {
 		times, drain = 50, 10*time.Second

@@ -52,6 +52,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// sample lets tests share the machine where none of them judges times.
+func sample(t *testing.T) {
+	if !*soak {
+		t.Parallel()
+	}
+}
+
 // moments is a source of random moments that prints its seed.
 func moments(t testing.TB) *rand.Rand {
 	t.Logf("-chaos.seed=%d", *seed)

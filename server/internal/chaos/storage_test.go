@@ -169,6 +169,7 @@ func (w *world) recovered(acked map[string]int64) {
 
 // R6: another process holds the database for 30 s.
 func TestLockedByAnotherProcess(t *testing.T) {
+	sample(t)
 	long := 5 * time.Second
 	if *soak {
 		long = 30 * time.Second
@@ -225,6 +226,7 @@ func (s *server) inside(size string) (root func() string) {
 
 // R5: the disk is full, then room is made.
 func TestDiskFull(t *testing.T) {
+	sample(t)
 	long := 4 * time.Second
 	if *soak {
 		long = 60 * time.Second
@@ -288,6 +290,7 @@ func TestDiskFull(t *testing.T) {
 // files are open for writing, so the refusal of every write is injected instead,
 // as after errors=remount-ro; and a server is started on a folder that is read-only.
 func TestReadOnlyFolder(t *testing.T) {
+	sample(t)
 	t.Run("while it runs", func(t *testing.T) {
 		long := 3 * time.Second
 		if *soak {

@@ -101,6 +101,7 @@ func (s *server) logged(log string) []call {
 // R3: the Nth sync fails, for every N. strace counts for each thread of the
 // process, so one N breaks one sync of every thread that makes so many.
 func TestFailedSyncIsNotAcknowledged(t *testing.T) {
+	sample(t)
 	traceable(t)
 	ns := []int{1, 2, 3, 5, 8}
 	if *soak {
@@ -214,6 +215,7 @@ func (s *server) end() {
 // R3: every sync fails for a while, under load; then the disk is well again, or
 // the process dies first.
 func TestSyncsFailForAWhile(t *testing.T) {
+	sample(t)
 	traceable(t)
 	long := 2 * time.Second
 	if *soak {
@@ -246,6 +248,7 @@ func TestSyncsFailForAWhile(t *testing.T) {
 // R4: every ack has a sync of its own behind it, which is what synchronous=FULL
 // means. The same test finds the binary guilty that was built with NORMAL.
 func TestAcknowledgedIsSynced(t *testing.T) {
+	sample(t)
 	traceable(t)
 	n := 20
 	if *soak {
