@@ -1,7 +1,7 @@
 // Package conformance is the executable definition of the storage and broker
 // contracts: every driver's tests call Storage or Broker with a way to open
-// an empty instance. Faulty, a storage that fails on demand, serves tests of
-// what stands above.
+// an empty instance. Faulty, a storage that fails on demand, and CountReads
+// serve tests of what stands above.
 //
 // # Invariants
 //

@@ -23,6 +23,7 @@ import (
 
 	"anteroom/server/auth"
 	"anteroom/server/broker"
+	"anteroom/server/conformance"
 	"anteroom/server/rooms"
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -35,11 +36,12 @@ const patience = 10 * time.Second
 // world is a running server with people.
 type world struct {
 	testing.TB
-	storage *storage.Memory
+	storage storage.Storage
 	auth    *auth.Service
 	rooms   *rooms.Service
 	gateway *Gateway
-	url     string // of the server, and its public URL
+	url     string       // of the server, and its public URL
+	reads   atomic.Int64 // of storage, by the server
 	skew    atomic.Int64
 	log     syncBuffer
 	ids     atomic.Int64
@@ -62,6 +64,20 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// countedStorage counts what the server reads; the test's own reads go past it.
+type countedStorage struct {
+	storage.Storage
+	reads *atomic.Int64
+}
+
+func (s countedStorage) View(ctx context.Context, f func(storage.Reader) error) error {
+	return s.Storage.View(ctx, func(r storage.Reader) error { return f(conformance.CountReads(r, s.reads)) })
+}
+
+func (s countedStorage) Update(ctx context.Context, f func(storage.Writer) error) error {
+	return s.Storage.Update(ctx, func(w storage.Writer) error { return f(conformance.CountReadsOfWriter(w, s.reads)) })
+}
+
 // newWorld starts a server; the limits' zero fields are unlimited rates here.
 func newWorld(t testing.TB, l Limits) *world {
 	t.Helper()
@@ -71,6 +87,12 @@ func newWorld(t testing.TB, l Limits) *world {
 // newWorldAt is newWorld under another public URL.
 func newWorldAt(t testing.TB, l Limits, public string, proxies ...string) *world {
 	t.Helper()
+	return newWorldOn(t, storage.NewMemory(), l, public, proxies...)
+}
+
+// newWorldOn is newWorldAt on a storage, which it closes.
+func newWorldOn(t testing.TB, st storage.Storage, l Limits, public string, proxies ...string) *world {
+	t.Helper()
 	for _, r := range []*Rate{
 		&l.Requests, &l.PrincipalRequests, &l.LogIns, &l.FailedLogIns, &l.AccountLogIns, &l.GuestSessions,
 		&l.GuestRooms, &l.UserRooms, &l.AddressRooms, &l.UserSends, &l.GuestSends, &l.Frames, &l.ReadBytes,
@@ -79,14 +101,15 @@ func newWorldAt(t testing.TB, l Limits, public string, proxies ...string) *world
 			*r = Unlimited
 		}
 	}
-	w := &world{TB: t, storage: storage.NewMemory()}
+	w := &world{TB: t, storage: st}
 	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.auth = auth.New(w.storage, auth.Config{
+	counted := countedStorage{w.storage, &w.reads}
+	w.auth = auth.New(counted, auth.Config{
 		Now: w.now, Log: log, Hasher: auth.Params{Memory: 64, Time: 1, Threads: 1},
 	})
 	b := broker.NewLocal()
 	var err error
-	w.rooms, err = rooms.New(rooms.Config{Storage: w.storage, Broker: b, Auth: w.auth, Now: w.now, Log: log})
+	w.rooms, err = rooms.New(rooms.Config{Storage: counted, Broker: b, Auth: w.auth, Now: w.now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"anteroom/server/auth"
@@ -34,9 +35,7 @@ func (s *Service) Link(ctx context.Context, account, guest string) (Linked, erro
 	began := s.cfg.Now()
 	err := s.update(ctx, func(w storage.Writer) error {
 		out, events = auth.LinkOutcome{}, nil
-		id := auth.GuestOf(guest)
-		before := chat.Principal{Kind: chat.KindGuest, GuestSession: id}
-		rooms, err := s.roomsToLink(w, before)
+		rooms, err := s.roomsToLink(w, guest)
 		if err != nil {
 			return err
 		}
@@ -72,16 +71,22 @@ func (s *Service) Link(ctx context.Context, account, guest string) (Linked, erro
 }
 
 // roomsToLink gives the rooms a guest session may read before it is linked, with
-// the proof for each.
-func (s *Service) roomsToLink(w storage.Writer, guest chat.Principal) ([]*admitted, error) {
-	if guest.GuestSession == "" {
-		return nil, nil
+// the proof for each. It reads them for the holder of the secret only: who
+// brings a public id along is refused after the same work as for one that
+// does not exist.
+func (s *Service) roomsToLink(w storage.Writer, guest string) ([]*admitted, error) {
+	p, err := s.auth.Resolve(w, guest)
+	if _, refused := errors.AsType[*chat.Error](err); refused || err == nil && (p.Kind != chat.KindGuest || p.User != "") {
+		return nil, nil // LinkGuest says why
 	}
-	c, err := factsOf(w, guest, s.now())
+	if err != nil {
+		return nil, err
+	}
+	c, err := factsOf(w, p, s.now())
 	if err != nil || c.dead != nil {
-		return nil, err // LinkGuest says why
+		return nil, err
 	}
-	ids, err := w.RoomsOfGuest(guest.GuestSession)
+	ids, err := w.RoomsOfGuest(p.GuestSession)
 	if err != nil {
 		return nil, err
 	}

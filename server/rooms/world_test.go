@@ -322,7 +322,7 @@ func (s *shaky) View(ctx context.Context, f func(storage.Reader) error) error {
 	}
 	err := s.Storage.View(ctx, func(r storage.Reader) error {
 		s.meet(&s.during, "view")
-		return f(counted{r, &s.reads})
+		return f(conformance.CountReads(r, &s.reads))
 	})
 	s.meet(&s.then, "view")
 	return err
@@ -331,7 +331,7 @@ func (s *shaky) View(ctx context.Context, f func(storage.Reader) error) error {
 func (s *shaky) Update(ctx context.Context, f func(storage.Writer) error) error {
 	err := s.Storage.Update(ctx, func(w storage.Writer) error {
 		s.meet(&s.during, "update")
-		return f(countedWriter{w, counted{w, &s.reads}})
+		return f(conformance.CountReadsOfWriter(w, &s.reads))
 	})
 	s.meet(&s.then, "update")
 	return err
