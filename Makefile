@@ -41,6 +41,8 @@ vet: ## go vet, natively and for js/wasm
 
 test-native: ## native tests with the race detector (needs a C compiler), all but the browser tests
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 10m $$($(GO) list ./... | grep -v /e2e$$)
+	@# The access model needs no race detector to find what it looks for, and is several times faster without.
+	$(GO) test -count=1 -timeout 10m ./server/internal/model -run '^TestAccess'
 
 test-wasm: ## the pure packages' tests under js/wasm (needs node)
 	@# An empty environment: wasm_exec.js refuses a long one.
@@ -94,9 +96,11 @@ $(BENCH_WEB)/node_modules/lighthouse/package.json: server/internal/webbench/ligh
 	cd $(BENCH_WEB) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug, all faults in full counts: hours
+soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug, the races, all faults in full counts: hours
 	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v
 	$(GO) test -count=1 -timeout 6h ./server/internal/model -soak
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/rooms -run 'TestRevocationRace|TestLinkRace' -rounds 500 -links 1000
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/gateway -run TestLossRace -rounds 500
 	$(GO) test -count=1 -timeout 3h ./server/internal/chaos -soak -v
 
 clean: ## remove what was built

@@ -258,6 +258,7 @@ func (m *Machine) switchTo(s *userSession, p chat.Principal) {
 	m.forgetMint()
 	m.guestGone, m.guestDead = 0, false
 	if same {
+		m.forgetSessions() // another one is the current one
 		m.user = s
 		m.hangUp() // the socket of the older session would end with it
 		m.conn.retryAt = 0

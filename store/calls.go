@@ -10,7 +10,8 @@ import (
 // call is what an API answer will be about.
 type call struct {
 	kind callKind
-	key  string // storage key of a revocation
+	key  string // storage key of a revocation, or the session to end
+	of   string // the credential whose answer it is, where another's is of no use
 }
 
 type callKind string
@@ -23,6 +24,8 @@ const (
 	callVendors  callKind = "vendors"
 	callRefresh  callKind = "refresh"
 	callPassword callKind = "password"
+	callSessions callKind = "sessions"
+	callEnd      callKind = "end"
 )
 
 // Bodies of requests and answers of the HTTP API.
@@ -111,6 +114,10 @@ func (m *Machine) called(f Called) {
 	case callPassword:
 		m.logError, m.pwSaved = f.Error, f.Error == nil
 		m.touch(dirtyTop)
+	case callSessions:
+		m.sessionsCame(c, f)
+	case callEnd:
+		m.sessionEnded(c, f)
 	}
 }
 

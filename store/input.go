@@ -88,6 +88,9 @@ type (
 	EndChat struct{}
 	// ChangePassword changes the built-in account's password (inbox).
 	ChangePassword struct{ Old, New string }
+	// FetchSessions loads the user's own sessions; EndSession ends one of them.
+	FetchSessions struct{}
+	EndSession    struct{ Session chat.AccountSessionID }
 	// CloseRoom and BlockGuest end a room (inbox).
 	CloseRoom  struct{ Room chat.RoomID }
 	BlockGuest struct{ Room chat.RoomID }
@@ -192,6 +195,8 @@ func (RefreshLogin) intent()   {}
 func (LogOut) intent()         {}
 func (EndChat) intent()        {}
 func (ChangePassword) intent() {}
+func (FetchSessions) intent()  {}
+func (EndSession) intent()     {}
 func (CloseRoom) intent()      {}
 func (BlockGuest) intent()     {}
 func (DismissNotice) intent()  {}

@@ -56,6 +56,10 @@ type Machine struct {
 	logError  *chat.Error
 	pwSaved   bool
 
+	sessions      []Session // never changed in place: views hold it
+	sessionsHave  bool
+	sessionsError *chat.Error
+
 	conn     connection
 	requests map[int64]request
 	frame    int64 // id of the last frame sent
@@ -252,6 +256,10 @@ func (m *Machine) intend(in Intent) {
 		m.endChat()
 	case ChangePassword:
 		m.changePassword(in)
+	case FetchSessions:
+		m.fetchSessions()
+	case EndSession:
+		m.endOther(in.Session)
 	case CloseRoom:
 		m.act(protocol.ClientFrame{Close: &protocol.RoomRef{Room: in.Room}}, in.Room)
 	case BlockGuest:
@@ -354,6 +362,7 @@ func (m *Machine) clearMemory() {
 	m.filter, m.search = chat.FilterAll, ""
 	m.current, m.vendor, m.wanted = "", "", ""
 	m.notice, m.logError, m.pwSaved = nil, nil, false
+	m.forgetSessions()
 	m.touch(dirtyAll)
 }
 

@@ -76,6 +76,8 @@ func anyInput(t *rapid.T) Input {
 		{Intent: RefreshLogin{Token: text}},
 		{Intent: LogOut{}},
 		{Intent: EndChat{}},
+		{Intent: FetchSessions{}},
+		{Intent: EndSession{Session: "s_1"}},
 		{Intent: ClearChatState{}},
 		{Intent: CloseRoom{Room: room}},
 		{Intent: DismissNotice{}},

@@ -33,6 +33,7 @@ func (m *Machine) render() {
 	v := *m.view
 	v.Generation, v.Surface, v.Connection, v.Auth = m.generation, m.surface, m.state(), m.auth()
 	v.Principal, v.GuestSession, v.LogInError, v.PasswordSaved = m.principal, "", m.logError, m.pwSaved
+	v.Sessions, v.SessionsLoaded, v.SessionsError = m.sessions, m.sessionsHave, m.sessionsError
 	if m.user == nil && m.guest != nil {
 		v.GuestSession = m.guest.ID
 	}

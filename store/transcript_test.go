@@ -37,6 +37,8 @@ var inputs = []any{
 	LogOut{},
 	EndChat{},
 	ChangePassword{},
+	FetchSessions{},
+	EndSession{},
 	CloseRoom{},
 	BlockGuest{},
 	DismissNotice{},
@@ -112,6 +114,12 @@ func digest(v *View) string {
 	}
 	if v.Notice != nil {
 		s += " notice=" + string(v.Notice.Code)
+	}
+	for _, x := range v.Sessions {
+		s += fmt.Sprintf(" session %s:%t", x.ID, x.Current)
+	}
+	if v.SessionsError != nil {
+		s += " sessions error=" + string(v.SessionsError.Code)
 	}
 	if v.LogInError != nil {
 		s += " log-in error=" + string(v.LogInError.Code)

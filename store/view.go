@@ -39,6 +39,10 @@ type View struct {
 	LogInError    *chat.Error // why the last log-in, link or change of password failed
 	PasswordSaved bool        // the last ChangePassword went well
 
+	Sessions       []Session // the user's own, newest first; empty until FetchSessions
+	SessionsLoaded bool
+	SessionsError  *chat.Error // why they could not be loaded, or one not be ended
+
 	Rooms         []chat.Summary // most recently active first
 	RoomsLoaded   bool           // the list for this filter has arrived
 	RoomsMore     bool           // FetchRooms{More} would bring more
@@ -59,6 +63,15 @@ type View struct {
 
 	Notice *chat.Error // a calm sentence for the whole panel, e.g. after a room was lost
 	Memory bool        // nothing can be stored in this browser: the chat lives in this tab only
+}
+
+// Session is one of the user's log-ins, on whatever device.
+type Session struct {
+	ID         chat.AccountSessionID `json:"id"`
+	Surface    chat.Surface          `json:"surface"`
+	Client     string                `json:"client"`       // "Firefox on Linux"; may be empty
+	LastSeenAt int64                 `json:"last_seen_at"` // Unix milliseconds
+	Current    bool                  `json:"current"`      // the one this view belongs to
 }
 
 // RoomView is the room on screen.

@@ -92,11 +92,52 @@ func TestInboxMenu(t *testing.T) {
 	m.Device.Notifications = true
 	m.onMenu(app.Context{}, app.Event{})
 	u := &Menu{M: m}
-	wantSame(t, "menu", names(u, "button"), []string{"Turn on notifications", "Change password", "Log out", "Log out everywhere"})
+	wantSame(t, "menu", names(u, "button"), []string{"Turn on notifications", "Change password", "Your sessions", "Log out", "Log out everywhere"})
 	u.onPassword(app.Context{}, app.Event{})
 	wantSame(t, "labels", names(&Inbox{M: m}, "label"), []string{"Current password", "New password"})
 	p.change(m, func(v *store.View) { v.PasswordSaved = true })
 	if !strings.Contains(words(&Inbox{M: m}), "Your password was changed.") {
 		t.Error("the saved password is not said")
+	}
+}
+
+// The menu shows the user's sessions; each but the present one can be ended.
+func TestSessions(t *testing.T) {
+	p, m := newPage(inboxView())
+	m.onMenu(app.Context{}, app.Event{})
+	u := &Menu{M: m}
+	u.onSessions(app.Context{}, app.Event{})
+	wantSame(t, "asked", p.took(), []store.Intent{store.FetchSessions{}})
+	wantSame(t, "focus", p.focused, []string{"sessions-title"})
+	if !strings.Contains(words(u), "Loading…") {
+		t.Errorf("nothing says that the list is on its way: %s", words(u))
+	}
+	before := m.menuRev()
+	p.change(m, func(v *store.View) {
+		v.SessionsLoaded = true
+		v.Sessions = []store.Session{
+			{ID: "s_1", Surface: chat.SurfaceInbox, Client: "Firefox on Linux", LastSeenAt: noon, Current: true},
+			{ID: "s_2", Surface: chat.SurfaceWidget, LastSeenAt: noon - 3600_000},
+		}
+	})
+	if m.menuRev() == before {
+		t.Error("the menu would not be drawn again")
+	}
+	wantSame(t, "buttons", names(u, "button"), []string{"End Unknown browser · Chat", "Log out everywhere", "Back"})
+	wantSame(t, "items", names(u, "li"), []string{"Firefox on Linux · Inbox This session", "Unknown browser · Chat Last used: Today, 11:00 End"})
+	u.onEndSession("s_2")(app.Context{}, app.Event{})
+	wantSame(t, "asked", p.took(), []store.Intent{store.EndSession{Session: "s_2"}})
+	p.change(m, func(v *store.View) { v.SessionsError = chat.Errorf(chat.CodeUnavailable, "x") })
+	if !strings.Contains(words(u), "can’t be reached") {
+		t.Errorf("the failure is not said: %s", words(u))
+	}
+	u.onSessionsBack(app.Context{}, app.Event{})
+	if got := names(u, "button"); len(got) < 3 || got[0] != "Change password" {
+		t.Errorf("back leads to %q", got)
+	}
+	u.onSessions(app.Context{}, app.Event{})
+	p.change(m, func(v *store.View) { v.Generation++ })
+	if m.sessions || m.menu {
+		t.Error("another principal sees the list")
 	}
 }

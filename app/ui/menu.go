@@ -25,6 +25,9 @@ func (m *Model) menuRev() string {
 	if m.view.PasswordSaved {
 		rev += "/saved"
 	}
+	if m.sessions {
+		rev += m.sessionsRev()
+	}
 	return rev
 }
 
@@ -37,7 +40,7 @@ func menuButton(m *Model) app.UI {
 }
 
 func (m *Model) onMenu(app.Context, app.Event) {
-	m.menu = !m.menu
+	m.menu, m.sessions = !m.menu, false
 	m.ask = AskNothing
 	m.Settle()
 }
@@ -51,6 +54,9 @@ func (u *Menu) Render() app.UI {
 	if m.ask == AskEnd {
 		return app.Div().ID("menu").Body(
 			question(m.T.EndChatYes, m.T.EndChatAsk, m.T.Cancel, u.onEndYes, u.onCancel))
+	}
+	if m.sessions {
+		return app.Div().ID("menu").Class("sheet").Body(u.sessions())
 	}
 	var body []app.UI
 	entry := func(name string, on app.EventHandler) {
@@ -66,6 +72,7 @@ func (u *Menu) Render() app.UI {
 		if inbox {
 			entry(m.T.ChangePassword, u.onPassword)
 		}
+		entry(m.T.Sessions, u.onSessions)
 		if m.Screen() != ScreenRooms || inbox {
 			entry(m.T.LogOut, u.onLogOut) // the rooms screen of the widget has it below
 		}
@@ -83,11 +90,17 @@ func (u *Menu) onNotifications(app.Context, app.Event) {
 	u.M.menu = false
 	u.M.shell.AskNotifications()
 }
+
+func (u *Menu) onSessions(app.Context, app.Event) {
+	u.M.sessions = true
+	u.M.Do(store.FetchSessions{})
+	u.M.shell.Focus("sessions-title")
+}
 func (u *Menu) onPassword(app.Context, app.Event) { u.M.menu, u.M.password = false, true }
 func (u *Menu) onLogIn(app.Context, app.Event)    { u.M.menu, u.M.logIn = false, true; u.M.Settle() }
 func (u *Menu) onLogOut(app.Context, app.Event)   { u.M.menu = false; u.M.Do(store.LogOut{}) }
 func (u *Menu) onLogOutAll(app.Context, app.Event) {
-	u.M.menu = false
+	u.M.menu, u.M.sessions = false, false
 	u.M.Do(store.LogOut{Everywhere: true})
 }
 func (u *Menu) onEnd(app.Context, app.Event) { u.M.question(AskEnd) }

@@ -98,6 +98,7 @@ type Model struct {
 	writing    bool // somebody writes who has not said to whom
 	logIn      bool
 	menu       bool
+	sessions   bool // the menu shows the user's sessions
 	about      bool
 	password   bool
 	ask        Ask
@@ -124,7 +125,7 @@ func (m *Model) Update() {
 	m.view = m.st.View()
 	if m.view.Generation != old.Generation {
 		// Another principal: nothing of the former one's screens stays open.
-		m.pickVendor, m.writing, m.logIn, m.menu, m.about, m.password, m.ask = false, false, false, false, false, false, AskNothing
+		m.pickVendor, m.writing, m.logIn, m.menu, m.sessions, m.about, m.password, m.ask = false, false, false, false, false, false, false, AskNothing
 		m.logRev++
 		m.composer.Place = "" // what the field holds is not this principal's
 		// A guest who logs in keeps what stands in the field; a user leaves nothing to another.
@@ -361,7 +362,7 @@ func (m *Model) Escape() bool {
 	case m.ask != AskNothing:
 		m.ask = AskNothing
 	case m.menu:
-		m.menu = false
+		m.menu, m.sessions = false, false
 	case m.password:
 		m.password = false
 	case m.logIn:

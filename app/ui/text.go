@@ -69,6 +69,11 @@ type Text struct {
 	CameAsGuest                       func(time string) string
 	CloseRoom, CloseRoomAsk           string
 	BlockGuest, BlockGuestAsk         string
+	Sessions, ThisSession, EndSession string
+	UnknownClient, ChatSurface        string
+	SessionLine                       func(client, surface string) string
+	LastUsed                          func(when string) string
+	EndSessionOf                      func(session string) string
 	ChangePassword, OldPassword       string
 	NewPassword, SavePassword         string
 	PasswordSaved                     string
@@ -166,6 +171,11 @@ var English = Text{
 	CameAsGuest: func(time string) string { return "Came in as a guest, logged in " + time },
 	CloseRoom:   "Close room", CloseRoomAsk: "Nobody will be able to write here afterwards.",
 	BlockGuest: "Block guest", BlockGuestAsk: "This closes the room, and the guest can’t write to you again.",
+	Sessions: "Your sessions", ThisSession: "This session", EndSession: "End",
+	UnknownClient: "Unknown browser", ChatSurface: "Chat",
+	SessionLine:    func(client, surface string) string { return client + " · " + surface },
+	LastUsed:       func(when string) string { return "Last used: " + when },
+	EndSessionOf:   func(session string) string { return "End " + session },
 	ChangePassword: "Change password", OldPassword: "Current password",
 	NewPassword: "New password", SavePassword: "Save password",
 	PasswordSaved: "Your password was changed. Other sessions were ended.",

@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"flag"
 	"slices"
 	"sync"
 	"testing"
@@ -179,9 +180,11 @@ func TestLinkStaff(t *testing.T) {
 	})
 }
 
+var links = flag.Int("links", 100, "rounds of TestLinkRace")
+
 // First link wins, and whoever loses sees nothing; no half state after a fault.
 func TestLinkRace(t *testing.T) {
-	for round := range 100 {
+	for round := range *links {
 		run(t, func(w *world) {
 			if round%4 == 1 {
 				w.faults.Script(errDisk, conformance.Before)

@@ -43,6 +43,12 @@ var losses = []loss{
 	{"session ended from another", func(w *world) chat.Principal { return w.mia }, func(w *world) error {
 		return w.auth.EndSession(ctx, w.login("mia"), w.mia.Session)
 	}, chat.CodeUnauthenticated},
+	{"gave themselves another password elsewhere", func(w *world) chat.Principal { return w.mia }, func(w *world) error {
+		return w.auth.ChangePassword(ctx, w.login("mia"), "correct horse mia", "an entirely new one")
+	}, chat.CodeUnauthenticated},
+	{"given another password by the operator", func(w *world) chat.Principal { return w.mia }, func(w *world) error {
+		return w.auth.SetPassword(ctx, w.mia.User, "an entirely new one")
+	}, chat.CodeUnauthenticated},
 	{"guest ended the chat", func(w *world) chat.Principal { return w.guest }, func(w *world) error {
 		return w.auth.EndGuest(ctx, w.credentials[w.guest])
 	}, chat.CodeUnauthenticated},

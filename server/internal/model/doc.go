@@ -49,7 +49,7 @@
 //
 // # Running it
 //
-//	go test ./server/internal/model                            300 traces (with -race 100), 12 on SQLite, three bugs
+//	go test ./server/internal/model                            300 traces (with -race 50), 12 on SQLite, three bugs
 //	go test ./server/internal/model -traces 1000               more of them
 //	go test ./server/internal/model -soak -timeout 3h          20,000 traces, 800 on SQLite, every bug
 //	go test ./server/internal/model -rapid.seed=N              the traces of a run again

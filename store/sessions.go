@@ -1,0 +1,73 @@
+package store
+
+import (
+	"slices"
+
+	"anteroom/store/chat"
+	"anteroom/store/protocol"
+)
+
+// The user's own sessions: asked for when somebody looks at them, forgotten
+// with the user. They are no part of what tabs or storage hold.
+
+func (m *Machine) fetchSessions() {
+	if m.user == nil {
+		return
+	}
+	m.sessionsError = nil
+	m.touch(dirtyTop)
+	of := m.user.Credential
+	m.request(call{kind: callSessions, of: of}, Call{Method: "GET", Path: "/api/sessions", Credential: of})
+}
+
+// endOther ends one of the user's other sessions; the present one ends with a LogOut.
+func (m *Machine) endOther(id chat.AccountSessionID) {
+	i := slices.IndexFunc(m.sessions, func(s Session) bool { return s.ID == id })
+	if m.user == nil || i < 0 || m.sessions[i].Current {
+		return
+	}
+	m.sessionsError = nil
+	m.touch(dirtyTop)
+	of := m.user.Credential
+	m.request(call{kind: callEnd, key: string(id), of: of}, Call{Method: "DELETE", Path: "/api/sessions/" + string(id), Credential: of})
+}
+
+// theirs tells whether an answer is for the session that asked: what another
+// user's list says never reaches this one's screen.
+func (m *Machine) theirs(c call) bool { return m.user != nil && m.user.Credential == c.of }
+
+func (m *Machine) sessionsCame(c call, f Called) {
+	if !m.theirs(c) {
+		return
+	}
+	var list struct {
+		Sessions []Session `json:"sessions"`
+	}
+	err := f.Error
+	if err == nil && protocol.Unmarshal(f.Body, &list) != nil {
+		err = chat.Errorf(chat.CodeInternal, "The server gave no list.")
+	}
+	m.sessionsError = err
+	if err == nil {
+		m.sessions, m.sessionsHave = list.Sessions, true
+	}
+	m.touch(dirtyTop)
+}
+
+func (m *Machine) sessionEnded(c call, f Called) {
+	if !m.theirs(c) {
+		return
+	}
+	// One that is not there any more has ended, as was asked.
+	if f.Error == nil || f.Error.Code == chat.CodeNotFound {
+		m.sessions = slices.DeleteFunc(slices.Clone(m.sessions), func(s Session) bool { return string(s.ID) == c.key })
+	} else {
+		m.sessionsError = f.Error
+	}
+	m.touch(dirtyTop)
+}
+
+func (m *Machine) forgetSessions() {
+	m.sessions, m.sessionsHave, m.sessionsError = nil, false, nil
+	m.touch(dirtyTop)
+}
