@@ -1,8 +1,6 @@
 package store
 
 import (
-	"slices"
-
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
 )
@@ -22,8 +20,11 @@ func (m *Machine) fetchSessions() {
 
 // endOther ends one of the user's other sessions; the present one ends with a LogOut.
 func (m *Machine) endOther(id chat.AccountSessionID) {
-	i := slices.IndexFunc(m.sessions, func(s Session) bool { return s.ID == id })
-	if m.user == nil || i < 0 || m.sessions[i].Current {
+	other := false
+	for i := range m.sessions {
+		other = other || m.sessions[i].ID == id && !m.sessions[i].Current
+	}
+	if m.user == nil || !other {
 		return
 	}
 	m.sessionsError = nil
@@ -60,7 +61,13 @@ func (m *Machine) sessionEnded(c call, f Called) {
 	}
 	// One that is not there any more has ended, as was asked.
 	if f.Error == nil || f.Error.Code == chat.CodeNotFound {
-		m.sessions = slices.DeleteFunc(slices.Clone(m.sessions), func(s Session) bool { return string(s.ID) == c.key })
+		var left []Session // a new slice: views hold the old one
+		for i := range m.sessions {
+			if string(m.sessions[i].ID) != c.key {
+				left = append(left, m.sessions[i])
+			}
+		}
+		m.sessions = left
 	} else {
 		m.sessionsError = f.Error
 	}

@@ -69,7 +69,7 @@ type View struct {
 type Session struct {
 	ID         chat.AccountSessionID `json:"id"`
 	Surface    chat.Surface          `json:"surface"`
-	Client     string                `json:"client"`       // "Firefox on Linux"; may be empty
+	Client     string                `json:"client"`       // as the server describes it: "Firefox on Linux"
 	LastSeenAt int64                 `json:"last_seen_at"` // Unix milliseconds
 	Current    bool                  `json:"current"`      // the one this view belongs to
 }

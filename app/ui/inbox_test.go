@@ -117,14 +117,14 @@ func TestSessions(t *testing.T) {
 		v.SessionsLoaded = true
 		v.Sessions = []store.Session{
 			{ID: "s_1", Surface: chat.SurfaceInbox, Client: "Firefox on Linux", LastSeenAt: noon, Current: true},
-			{ID: "s_2", Surface: chat.SurfaceWidget, LastSeenAt: noon - 3600_000},
+			{ID: "s_2", Surface: chat.SurfaceWidget, Client: "Unknown client", LastSeenAt: noon - 3600_000},
 		}
 	})
 	if m.menuRev() == before {
 		t.Error("the menu would not be drawn again")
 	}
-	wantSame(t, "buttons", names(u, "button"), []string{"End Unknown browser · Chat", "Log out everywhere", "Back"})
-	wantSame(t, "items", names(u, "li"), []string{"Firefox on Linux · Inbox This session", "Unknown browser · Chat Last used: Today, 11:00 End"})
+	wantSame(t, "buttons", names(u, "button"), []string{"End Unknown client · Chat", "Log out everywhere", "Back"})
+	wantSame(t, "items", names(u, "li"), []string{"Firefox on Linux · Inbox This session", "Unknown client · Chat Last used: Today, 11:00 End"})
 	u.onEndSession("s_2")(app.Context{}, app.Event{})
 	wantSame(t, "asked", p.took(), []store.Intent{store.EndSession{Session: "s_2"}})
 	p.change(m, func(v *store.View) { v.SessionsError = chat.Errorf(chat.CodeUnavailable, "x") })

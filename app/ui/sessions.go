@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"strings"
-
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"anteroom/store"
@@ -18,11 +16,10 @@ func (m *Model) sessionsRev() string {
 	if e := m.view.SessionsError; e != nil {
 		rev += "/" + string(e.Code)
 	}
-	ids := make([]string, len(m.view.Sessions))
-	for i, s := range m.view.Sessions {
-		ids[i] = string(s.ID) + itoa(int(s.LastSeenAt/60_000))
+	for i := range m.view.Sessions {
+		rev += "/" + string(m.view.Sessions[i].ID) + itoa(int(m.view.Sessions[i].LastSeenAt/60_000))
 	}
-	return rev + "/" + strings.Join(ids, "/")
+	return rev
 }
 
 // sessions lists where the user is logged in, in the menu's place. Each but
@@ -30,8 +27,8 @@ func (m *Model) sessionsRev() string {
 func (u *Menu) sessions() app.UI {
 	m, v := u.M, u.M.view
 	rows := make([]app.UI, len(v.Sessions))
-	for i, s := range v.Sessions {
-		rows[i] = u.session(s)
+	for i := range v.Sessions {
+		rows[i] = u.session(&v.Sessions[i])
 	}
 	note := ""
 	switch {
@@ -50,22 +47,19 @@ func (u *Menu) sessions() app.UI {
 	)
 }
 
-func (u *Menu) session(s store.Session) app.UI {
+func (u *Menu) session(s *store.Session) app.UI {
 	t := u.M.T
-	client, surface := s.Client, t.ChatSurface
-	if client == "" {
-		client = t.UnknownClient
-	}
+	surface := t.ChatSurface
 	if s.Surface == chat.SurfaceInbox {
 		surface = t.Inbox
 	}
-	name := t.SessionLine(client, surface)
-	when := t.LastUsed(u.M.Clock.DayTime(t, s.LastSeenAt))
+	name := s.Client + " · " + surface
+	when := t.LastUsed + " " + u.M.Clock.DayTime(t, s.LastSeenAt)
 	end := app.UI(app.Span().Class("none"))
 	if s.Current {
 		when = t.ThisSession
 	} else {
-		end = app.Button().Type("button").Class("quiet").Aria("label", t.EndSessionOf(name)).
+		end = app.Button().Type("button").Class("quiet").Aria("label", t.EndSession+" "+name).
 			OnClick(u.onEndSession(s.ID), app.EventScope(string(s.ID))).Text(t.EndSession)
 	}
 	return app.Li().Class("session").Body(

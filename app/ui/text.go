@@ -70,10 +70,7 @@ type Text struct {
 	CloseRoom, CloseRoomAsk           string
 	BlockGuest, BlockGuestAsk         string
 	Sessions, ThisSession, EndSession string
-	UnknownClient, ChatSurface        string
-	SessionLine                       func(client, surface string) string
-	LastUsed                          func(when string) string
-	EndSessionOf                      func(session string) string
+	ChatSurface, LastUsed             string
 	ChangePassword, OldPassword       string
 	NewPassword, SavePassword         string
 	PasswordSaved                     string
@@ -172,10 +169,7 @@ var English = Text{
 	CloseRoom:   "Close room", CloseRoomAsk: "Nobody will be able to write here afterwards.",
 	BlockGuest: "Block guest", BlockGuestAsk: "This closes the room, and the guest can’t write to you again.",
 	Sessions: "Your sessions", ThisSession: "This session", EndSession: "End",
-	UnknownClient: "Unknown browser", ChatSurface: "Chat",
-	SessionLine:    func(client, surface string) string { return client + " · " + surface },
-	LastUsed:       func(when string) string { return "Last used: " + when },
-	EndSessionOf:   func(session string) string { return "End " + session },
+	ChatSurface: "Chat", LastUsed: "Last used:",
 	ChangePassword: "Change password", OldPassword: "Current password",
 	NewPassword: "New password", SavePassword: "Save password",
 	PasswordSaved: "Your password was changed. Other sessions were ended.",
