@@ -42,7 +42,7 @@ vet: ## go vet, natively and for js/wasm
 test-native: ## native tests with the race detector (needs a C compiler), all but the browser tests
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 10m $$($(GO) list ./... | grep -v /e2e$$)
 	@# The access model needs no race detector to find what it looks for, and is several times faster without.
-	$(GO) test -count=1 -timeout 10m ./server/internal/model -run '^TestAccess'
+	$(GO) test -count=1 -timeout 10m ./server/internal/model -run '^Test(Access|Bounded)'
 
 test-wasm: ## the pure packages' tests under js/wasm (needs node)
 	@# An empty environment: wasm_exec.js refuses a long one.

@@ -29,11 +29,13 @@
 // once, the reach grows by one user), I9 (old secrets), I10 (ids give no right),
 // I11 (roles), I12 (author and room), I13 (scope of client message ids), I14
 // (resume), I15 (removal is not undone), I16 (closed rooms), I17 (vendors), I18
-// (TestNonInterference), I20 (logs), I21 (snapshot and events are a fresh
-// snapshot), I22 (refusals are stable).
+// (TestNonInterference), I19 (TestBounded: sessions, sockets, rooms and messages
+// of one party, with small limits and traces of their own), I20 (logs), I21
+// (snapshot and events are a fresh snapshot), I22 (refusals are stable).
 //
-// Not here: I8 is the browser's (server/internal/e2e, store/storetest). I19 is
-// switched off, so that a trace is not throttled; server/gateway tests limits one by one.
+// Not here: I8 is the browser's (server/internal/e2e, store/storetest). In
+// TestAccess limits are switched off, so that a trace is not throttled; of I19
+// the bytes of a queue and the rooms joined on a socket are server/gateway's.
 // Of I16, nothing can be edited or deleted yet. There is one node, so Δ is 0.
 // Metrics (I20) have no canary to show: their labels are bounded by type. Host-signed
 // identity is server/auth's; here every user has a password.

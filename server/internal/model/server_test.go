@@ -39,7 +39,8 @@ type tester interface {
 type server struct {
 	t       tester
 	open    func() (storage.Storage, error)
-	durable bool // a restart opens the storage anew
+	tune    func(*auth.Config, *gateway.Limits) // nil: nothing is limited
+	durable bool                                // a restart opens the storage anew
 	storage storage.Storage
 	broker  *broker.Local
 	auth    *auth.Service
@@ -77,8 +78,11 @@ func (l *logBuffer) take() []byte {
 var epoch = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // newServer starts a server on memory, or on SQLite in a folder.
-func newServer(t tester, folder string) *server {
-	s := &server{t: t, at: epoch}
+func newServer(t tester, folder string) *server { return newServerWith(t, folder, nil) }
+
+// newServerWith is newServer with other limits.
+func newServerWith(t tester, folder string, tune func(*auth.Config, *gateway.Limits)) *server {
+	s := &server{t: t, at: epoch, tune: tune}
 	if folder == "" {
 		m := storage.NewMemory()
 		s.open = func() (storage.Storage, error) { return m, nil }
@@ -117,11 +121,20 @@ func (s *server) start() {
 		s.t.Fatalf("open storage: %v", err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.auth = auth.New(s.storage, auth.Config{
+	free := gateway.Unlimited
+	conf, limits := auth.Config{
 		Now: s.now, Log: log, Hasher: auth.Params{Memory: 64, Time: 1, Threads: 1},
 		GuestIdle: guestIdle, GuestAbsolute: guestAbsolute, AccountIdle: userIdle, AccountAbsolute: userAbsolute,
 		AdminIdle: adminIdle, AdminAbsolute: adminAbsolute,
-	})
+	}, gateway.Limits{
+		Requests: free, PrincipalRequests: free, LogIns: free, FailedLogIns: free, AccountLogIns: free, GuestSessions: free,
+		GuestRooms: free, UserRooms: free, AddressRooms: free, UserSends: free, GuestSends: free, Frames: free, ReadBytes: free,
+		Beat: time.Hour, // the test asks
+	}
+	if s.tune != nil {
+		s.tune(&conf, &limits)
+	}
+	s.auth = auth.New(s.storage, conf)
 	s.broker = broker.NewLocal()
 	s.rooms, err = rooms.New(rooms.Config{
 		Storage: s.storage, Broker: s.broker, Auth: s.auth, Now: s.now, Log: log, SweepEvery: time.Hour, // the test sweeps
@@ -134,12 +147,7 @@ func (s *server) start() {
 	if err != nil {
 		s.t.Fatalf("%v", err)
 	}
-	free := gateway.Unlimited
-	g := gateway.New(gateway.Config{Rooms: s.rooms, Auth: s.auth, PublicURL: u, Log: log, Now: s.now, Version: "model", Limits: gateway.Limits{
-		Requests: free, PrincipalRequests: free, LogIns: free, FailedLogIns: free, AccountLogIns: free, GuestSessions: free,
-		GuestRooms: free, UserRooms: free, AddressRooms: free, UserSends: free, GuestSends: free, Frames: free, ReadBytes: free,
-		Beat: time.Hour, // the test asks
-	}})
+	g := gateway.New(gateway.Config{Rooms: s.rooms, Auth: s.auth, PublicURL: u, Log: log, Now: s.now, Version: "model", Limits: limits})
 	s.mu.Lock()
 	s.gateway = g
 	s.mu.Unlock()
