@@ -60,7 +60,7 @@ func (l *latencies) take() (p50, p99 time.Duration, n int) {
 // R11: one of 500 members of a room stops reading, in every second part of the run.
 func TestSlowConsumer(t *testing.T) {
 	sample(t)
-	members, rounds, calm, limit, filler := 60, 1, time.Second, 2*time.Second, strings.Repeat("🍁", 3800)
+	members, rounds, calm, limit, filler := 30, 1, time.Second, 2*time.Second, strings.Repeat("🍁", 3800)
 	if *soak {
 		members, rounds, calm, limit, filler = 500, 3, 10*time.Second, 10*time.Second, strings.Repeat("é", 3800)
 	}

@@ -163,7 +163,10 @@ func TestAckLost(t *testing.T) {
 		await(t, "the message to be committed", func() bool { _, n := stored(); return n > 0 })
 		seq, _ := stored()
 		for try := range 5 {
-			await(t, "the server to have decided about it", func() bool { return decided() > before })
+			await(t, "the server to have decided about it", func() bool {
+				b.page.look() // the visitor waits for no backoff
+				return decided() > before
+			})
 			if got, n := stored(); n != 1 || got != seq {
 				t.Fatalf("stored %d times, as %d, first as %d", n, got, seq)
 			}
@@ -179,9 +182,11 @@ func TestAckLost(t *testing.T) {
 				p.hide.Store(nil)
 			}
 			p.cut(nil) // the client sends it again on the next socket
-			b.page.look()
 		}
-		await(t, "the ack to get through", b.settled)
+		await(t, "the ack to get through", func() bool {
+			b.page.look()
+			return b.settled()
+		})
 		for range 5 {
 			var ack protocol.Ack
 			s.must(http.MethodPost, fmt.Sprintf("/api/rooms/%s/messages", b.room), cred, map[string]string{"cmid": string(id), "text": b.sent[id]}, &ack)
