@@ -236,7 +236,11 @@ func (m *Machine) becomeUser(s *userSession, p chat.Principal, guest chat.GuestS
 	if l.quiet {
 		return
 	}
-	if !s.host {
+	if s.host {
+		// The session that was stored is another's, or an older one of the same user:
+		// the next page load must not begin with it.
+		m.unpersist(KeySession(m.surface))
+	} else {
 		m.persist(KeySession(m.surface), encodeStored(s))
 	}
 	m.keepOpen(s)

@@ -46,8 +46,9 @@ func (m *Machine) restore(f Restored) {
 		}
 	}
 	m.stamp, m.nonce = record.Stamp, record.Nonce
-	if session != nil && record.Out && record.Stamp > session.Stamp {
-		// Storage was written half-way: the log-out is the later word.
+	if session != nil && record.Stamp > session.Stamp && (record.Out || record.User != session.User) {
+		// Storage was written half-way, or by an earlier version: the log-out, or
+		// the other user's log-in, is the later word.
 		m.revokeLater(session.Revoke)
 		m.unpersist(KeySession(m.surface))
 		session = nil
