@@ -161,7 +161,9 @@ func (m *Machine) storedGuest(value string, removed bool) {
 		return
 	}
 	if m.guest != nil && m.guest.ID == g.ID {
-		m.guestGone = 0
+		if !m.guestDead { // the server's word weighs more than that it is still stored
+			m.guestGone = 0
+		}
 		return
 	}
 	if m.login != nil || m.expired != "" {

@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"anteroom/store"
@@ -50,4 +51,33 @@ func TestStoredSessionOlderThanAnothersLogIn(t *testing.T) {
 	want(t, "auth", again.View().Auth, store.AuthNone)
 	want(t, "stored sessions", len(keysWith(tab.Values, ".session")), 0)
 	want(t, "kept", len(keysWith(tab.Values, ".outbox.")), 1)
+}
+
+// A guest session that the server refuses is given up after a moment, also when
+// the visitor comes back to the page in between and storage still holds it.
+// (Seed 1136: the tab said "reconnecting" for ever.)
+func TestRefusedGuestSessionIsGivenUpAlsoOnReturn(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "one")
+	if _, err := w.Server.Call("DELETE", "/api/guest-session", guestCredential(t, tab), nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Run(100)
+	tab.Return()
+	w.Run(10_000)
+	want(t, "auth", tab.View().Auth, store.AuthNone)
+	want(t, "notice", tab.View().Notice.Code, chat.CodeSessionExpired)
+	tab.Do(store.SendMessage{Vendor: "maple-pottery", Text: "again"})
+	w.Run(1000)
+	want(t, "connection", tab.View().Connection, store.Online)
+	want(t, "stored", w.Server.CountText("again"), 1)
+}
+
+func guestCredential(t testing.TB, tab *storetest.Tab) string {
+	t.Helper()
+	var g struct{ Credential string }
+	if err := json.Unmarshal([]byte(tab.Values[store.KeyGuestSession]), &g); err != nil {
+		t.Fatal(err)
+	}
+	return g.Credential
 }
