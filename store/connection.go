@@ -199,6 +199,8 @@ func (m *Machine) unasked(f protocol.ServerFrame) {
 			m.lost(e)
 		} else if e.Code == chat.CodeAccessDenied && f.Error.Room != "" {
 			m.denied(f.Error.Room, e)
+		} else if r := m.open[f.Error.Room]; e.Code == chat.CodeResyncRequired && r != nil && r.joined {
+			m.rejoin(r, false) // the server could not fill a gap, and has ended the subscription
 		}
 	}
 }

@@ -393,6 +393,16 @@ func (s *Server) Restart() {
 	}
 }
 
+// Resync ends all subscriptions to a room, as a server must that can't fill a gap.
+func (s *Server) Resync(id chat.RoomID) {
+	for _, c := range s.conns {
+		if c.joined[id] {
+			delete(c.joined, id)
+			c.push(protocol.ServerFrame{Error: &protocol.Error{Code: chat.CodeResyncRequired, Message: "join again", Room: id}})
+		}
+	}
+}
+
 // Beat sends the heads of the joined rooms to every socket.
 func (s *Server) Beat() {
 	for _, c := range s.conns {
