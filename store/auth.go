@@ -65,6 +65,9 @@ func (m *Machine) giveUpLogin() {
 		return
 	}
 	m.login = nil
+	if m.user != nil {
+		m.guest = nil // it was there to be linked
+	}
 	if l.session != nil && !l.quiet {
 		m.revokeLater(l.session.Revoke)
 		if !l.session.host {

@@ -70,7 +70,11 @@ func (m *Machine) recalled(found *guestSession) {
 	if m.linking() {
 		// What is linked is the browser's guest session, whichever tab made it.
 		m.login.looked = true
-		if m.guest == nil && found != nil {
+		switch {
+		case m.guest != nil || found == nil:
+		case m.user != nil:
+			m.guest, m.guestAt = found, m.now // to be linked; until then the former user is on screen
+		default:
 			m.becomeGuest(found)
 		}
 		if fresh != nil {
@@ -122,7 +126,7 @@ func (m *Machine) mintFailed(err *chat.Error) {
 
 // becomeGuest takes a guest session on; what was written before it is its own.
 func (m *Machine) becomeGuest(g *guestSession) {
-	m.guest, m.guestDead, m.guestGone = g, false, 0
+	m.guest, m.guestAt, m.guestDead, m.guestGone = g, m.now, false, 0
 	m.setPrincipal(chat.Principal{Kind: chat.KindGuest, GuestSession: g.ID, Name: chat.GuestLabel(g.ID), Surface: m.surface})
 	for _, it := range m.items {
 		if it.Owner == "" && !it.failed() && it.err != nil {

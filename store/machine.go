@@ -34,6 +34,7 @@ type Machine struct {
 
 	// Who the visitor is: auth.go, guest.go, tabs.go.
 	guest     *guestSession
+	guestAt   int64 // since when this tab is that guest
 	user      *userSession
 	principal chat.Principal
 	expired   chat.UserID   // whose session ended by itself; "" otherwise

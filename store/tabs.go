@@ -313,6 +313,9 @@ func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
 // clearAsOf is clearIdentity for a log-out that happened a moment ago: what a
 // fresh visitor wrote here since then is not the former principal's.
 func (m *Machine) clearAsOf(stamp int64) {
+	if m.guest != nil && m.guestAt > stamp && m.session() == nil {
+		return // this guest's chat began after it
+	}
 	var fresh []*item
 	for _, it := range m.items {
 		if it.Owner == "" && it.At > stamp {

@@ -81,3 +81,27 @@ func guestCredential(t testing.TB, tab *storetest.Tab) string {
 	}
 	return g.Credential
 }
+
+// The record of an ended chat may be read long after: what a new guest wrote
+// since then is not what was ended. (Seed 1362 lost it.)
+func TestEndedChatDoesNotEndTheNextOne(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "one")
+	other := tab.Browser.Open()
+	w.Run(100)
+	w.Faults.LoseSignal = 1
+	tab.Do(store.EndChat{})
+	w.Faults.LoseSignal = 0
+	w.Run(10_000)
+	want(t, "auth", other.View().Auth, store.AuthNone) // its socket was cut
+	other.Do(store.SendMessage{Vendor: "maple-pottery", Text: "two"})
+	w.Run(1000)
+	w.Server.Fail = chat.Errorf(chat.CodeUnavailable, "later")
+	other.Do(store.SendMessage{Vendor: "maple-pottery", Text: "three"})
+	w.Run(1000)
+	other.Return()
+	w.Server.Fail = nil
+	w.Run(60_000)
+	want(t, "auth", other.View().Auth, store.AuthGuest)
+	want(t, "stored", w.Server.CountText("three"), 1)
+}
