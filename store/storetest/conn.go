@@ -99,6 +99,24 @@ func (c *Conn) Receive(f protocol.ClientFrame) {
 		fail(s.Fail, "")
 		return
 	}
+	if s.Fails != nil && (f.Send != nil || f.Create != nil || f.Read != nil || f.Join != nil) {
+		unavailable := chat.Errorf(chat.CodeUnavailable, "storage failed")
+		before, after := s.Fails()
+		if before {
+			fail(unavailable, "")
+			return
+		}
+		if after { // it happens, but nobody is told so
+			out := c.Out
+			defer func() { c.Out = out }()
+			c.Out = func(o protocol.ServerFrame) {
+				if f.ID != 0 && o.Re == f.ID {
+					o = protocol.ServerFrame{Re: f.ID, Error: &protocol.Error{Code: unavailable.Code, Message: unavailable.Message}}
+				}
+				out(o)
+			}
+		}
+	}
 	may := func(id chat.RoomID) bool {
 		if s.May(c.principal, id) {
 			return true

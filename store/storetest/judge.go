@@ -33,15 +33,54 @@ func (p *play) check(t *Tab) {
 			delete(p.marks[t], id)
 		}
 	}
+	if who := v.Principal.Identity(); who != p.who[t] {
+		if p.who[t] != "" && v.Generation == p.whoGen[t] {
+			p.report("P5", t, "%s became %s within a generation", p.who[t], who)
+		}
+		p.who[t] = who
+	}
+	p.whoGen[t] = v.Generation
+	if r := v.Room; r != nil && r.Loaded && v.CurrentRoom != "" && r.Timeline.Epoch == p.Server.Epoch {
+		for _, rc := range r.Receipts {
+			if seq := p.Server.Room(v.CurrentRoom).marks[rc.Reader]; seq < rc.Seq {
+				p.report("P1", t, "%s is said to have read %s up to %d, not %d", rc.Reader, v.CurrentRoom, rc.Seq, seq)
+			}
+		}
+	}
 	if v.Principal.Kind == "" && len(v.Messages)+len(v.Rooms) > 0 {
 		p.report("P5", t, "rooms are shown to nobody")
 	}
 }
 
+// nothingLeft checks, right after a log-out, that nothing anybody wrote is stored.
+func (p *play) nothingLeft(t *Tab) {
+	for _, k := range sorted(t.Values) {
+		if !t.Gone && (strings.Contains(k, ".outbox.") || strings.Contains(k, ".draft.")) {
+			p.report("P5", t, "%s is left after a log-out", k)
+		}
+	}
+}
+
 func (p *play) report(property string, t *Tab, format string, args ...any) {
 	if p.fault == nil {
-		p.fault = fmt.Errorf("%s broken at %d ms in %s %s: %s", property, p.Now()-p.start, t.Name, t.ID[:7], fmt.Sprintf(format, args...))
+		p.fault = &Fault{Property: property, Tabs: []*Tab{t}, Text: fmt.Sprintf("at %d ms: %s", p.Now()-p.start, fmt.Sprintf(format, args...))}
 	}
+}
+
+// Fault is a property that did not hold, and the tabs whose journals show why.
+type Fault struct {
+	Property string
+	Tabs     []*Tab
+	Text     string
+}
+
+// Error gives the property, the text and the tabs.
+func (f *Fault) Error() string {
+	s := f.Property + " broken: " + f.Text
+	for _, t := range f.Tabs {
+		s += fmt.Sprintf(" [%s %s, %s, %s]", t.Name, t.ID[:7], t.View().Auth, t.View().Connection)
+	}
+	return s
 }
 
 func (p *play) checkLine(t *Tab, v *store.View, id chat.RoomID, line chat.Timeline) {
@@ -59,8 +98,9 @@ func (p *play) checkLine(t *Tab, v *store.View, id chat.RoomID, line chat.Timeli
 		p.report("P4", t, "cursor of %s went from %d to %d", id, last.Seq, now.Seq)
 	}
 	p.marks[t][id] = now
-	if line.Head > int64(len(r.Events)) {
-		p.report("P1", t, "head %d of %s is beyond the server's %d", line.Head, id, len(r.Events))
+	events := p.Server.Log(id, line.Epoch)
+	if line.Head > int64(len(events)) {
+		p.report("P1", t, "head %d of %s is beyond the server's %d in %s", line.Head, id, len(events), line.Epoch)
 		return
 	}
 	for i, e := range line.Events {
@@ -68,13 +108,13 @@ func (p *play) checkLine(t *Tab, v *store.View, id chat.RoomID, line chat.Timeli
 			p.report("P3", t, "event %d of %s has seq %d", want, id, e.Seq)
 			return
 		}
-		if !reflect.DeepEqual(e, r.Events[e.Seq-1]) {
-			p.report("P1", t, "event %d of %s is %+v, not %+v", e.Seq, id, e, r.Events[e.Seq-1])
+		if !reflect.DeepEqual(e, events[e.Seq-1]) {
+			p.report("P1", t, "event %d of %s is %+v, not %+v", e.Seq, id, e, events[e.Seq-1])
 			return
 		}
 	}
 	fold := r.Start
-	for _, e := range r.Events[:line.Head] {
+	for _, e := range events[:line.Head] {
 		fold = chat.ApplyToRoom(fold, e)
 	}
 	got, _ := json.Marshal(line.Room)
@@ -128,44 +168,66 @@ func (p *play) judge() error {
 	}
 	for _, t := range p.all {
 		if !t.Replay() {
-			return fmt.Errorf("P7 broken: %s %s does not replay", t.Name, t.ID)
+			return &Fault{Property: "P7", Tabs: []*Tab{t}, Text: "it does not replay"}
 		}
 	}
 	return nil
 }
 
 func (p *play) judgeMessage(m *written) error {
+	fault := func(format string, args ...any) error {
+		tabs := []*Tab{m.tab}
+		for _, t := range m.browser.Tabs {
+			if t != m.tab {
+				tabs = append(tabs, t)
+			}
+		}
+		return &Fault{Property: "P2", Tabs: tabs, Text: fmt.Sprintf("%q of %s %s ", m.text, m.browser.Name, m.tab.ID[:7]) + fmt.Sprintf(format, args...)}
+	}
 	switch n := p.Server.CountText(m.text); {
 	case n > 1:
-		return fmt.Errorf("P2 broken: %q is stored %d times", m.text, n)
-	case n == 1 || m.cleared:
+		return fault("is stored %d times", n)
+	case n == 1 && !m.cleared && strings.HasPrefix(string(m.by), "u_") && p.Server.author(m.text) != m.by:
+		return fault("was written by %s and is stored as of %s", m.by, p.Server.author(m.text))
+	case n == 1 || m.cleared || p.Server.Undone[m.text]:
 		return nil
 	}
 	// Not stored: it must be kept where the visitor finds it, failed, or hidden
 	// for a user whose session ended by itself.
-	for _, k := range sorted(m.browser.Values) {
-		if !strings.Contains(k, ".outbox.") || !strings.Contains(m.browser.Values[k], m.text) {
-			continue
-		}
-		var it struct {
-			Code  chat.Code     `json:"code"`
-			Owner chat.Identity `json:"owner"`
-		}
-		if err := json.Unmarshal([]byte(m.browser.Values[k]), &it); err != nil {
-			return fmt.Errorf("P2 broken: %q is stored as %s", m.text, m.browser.Values[k])
-		}
-		for _, t := range m.browser.Tabs {
-			if it.Code == "" && it.Owner == t.View().Principal.Identity() && t.View().Principal.Kind != "" {
-				return fmt.Errorf("P2 broken: %q waits for ever in %s %s", m.text, t.Name, t.ID[:7])
-			}
-		}
-		return nil
+	var values []map[string]string
+	for _, t := range m.browser.Tabs {
+		values = append(values, t.held) // newer than what storage holds, where that took no more
 	}
-	return fmt.Errorf("P2 broken: %q of %s %s is lost", m.text, m.browser.Name, m.tab.ID[:7])
+	values = append(values, m.browser.Values)
+	for _, in := range values {
+		for _, k := range sorted(in) {
+			if !strings.Contains(k, ".outbox.") || !strings.Contains(in[k], m.text) {
+				continue
+			}
+			var it struct {
+				Code  chat.Code     `json:"code"`
+				Owner chat.Identity `json:"owner"`
+			}
+			if err := json.Unmarshal([]byte(in[k]), &it); err != nil {
+				return fault("is stored as %s", in[k])
+			}
+			for _, t := range m.browser.Tabs {
+				if it.Code == "" && it.Owner == t.View().Principal.Identity() && t.View().Principal.Kind != "" {
+					return fault("waits for ever in %s", t.ID[:7])
+				}
+			}
+			return nil
+		}
+	}
+	if p.Refused[m.text] && m.tab.Gone {
+		return nil // storage did not take it, and the tab that held it is gone
+	}
+	return fault("is lost")
 }
 
 // judgeOrder checks that what one tab wrote into one room stands there in the
-// order of writing. Messages that failed and were sent again may be later.
+// order of writing. Messages that failed and were sent again may be later, and
+// so may those that storage refused: other tabs do not know of them.
 func (p *play) judgeOrder() error {
 	late := map[string]bool{}
 	for _, m := range p.ledger {
@@ -177,12 +239,12 @@ func (p *play) judgeOrder() error {
 			if e.Kind != chat.MessagePosted {
 				continue
 			}
-			if late[e.Text] || p.retried[e.Text] || p.Failed[e.Text] {
+			if late[e.Text] || p.retried[e.Text] || p.Failed[e.Text] || p.Refused[e.Text] || p.Server.Undone[e.Text] {
 				continue
 			}
 			number, tab, _ := strings.Cut(e.Text, "-")
 			if number < last[tab] {
-				return fmt.Errorf("G3 broken: %q stands after %q in %s", e.Text, last[tab], id)
+				return &Fault{Property: "P2", Text: fmt.Sprintf("%q stands after %q in %s", e.Text, last[tab], id)}
 			}
 			last[tab] = number
 		}
@@ -193,7 +255,7 @@ func (p *play) judgeOrder() error {
 func (p *play) judgeTab(t *Tab) error {
 	v := t.View()
 	fault := func(property, format string, args ...any) error {
-		return fmt.Errorf("%s broken at rest in %s %s (%s, %s): %s", property, t.Name, t.ID[:7], v.Auth, v.Connection, fmt.Sprintf(format, args...))
+		return &Fault{Property: property, Tabs: []*Tab{t}, Text: "at rest: " + fmt.Sprintf(format, args...)}
 	}
 	if v.Auth == store.AuthLoggingIn {
 		return fault("P2", "a log-in never ends")
@@ -226,6 +288,9 @@ func (p *play) judgeTab(t *Tab) error {
 		}
 		if head := int64(len(p.Server.Room(v.CurrentRoom).Events)); v.Room.Timeline.Head != head {
 			return fault("P6", "room %s is at %d, the server at %d", v.CurrentRoom, v.Room.Timeline.Head, head)
+		}
+		if v.Room.Timeline.Epoch != p.Server.Epoch {
+			return fault("P6", "room %s is in epoch %s, the server in %s", v.CurrentRoom, v.Room.Timeline.Epoch, p.Server.Epoch)
 		}
 	}
 	for _, o := range t.Tabs {

@@ -2,16 +2,22 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"anteroom/store"
 	"anteroom/store/chat"
 )
 
+// actions is how much happens unless a plan says otherwise.
+const actions = 120
+
 // Plan says what happens in a random world.
 type Plan struct {
 	Seed    uint64
-	Actions int                  // how many; 120 by default
-	Faults  *Faults              // of the unkind part; drawn from the seed by default
+	Actions int                  // how many; 120 where 0
+	Faults  *Faults              // of the unkind part; drawn from the seed where nil
 	Wrap    func(*World)         // called once the world is made
 	Trace   func(string, ...any) // takes what happens; may be nil
 }
@@ -19,6 +25,7 @@ type Plan struct {
 // written is a message that a machine accepted.
 type written struct {
 	text    string
+	by      chat.Identity // "" for a visitor who was nobody yet
 	browser *Browser
 	tab     *Tab
 	number  int
@@ -34,23 +41,25 @@ type play struct {
 	ledger  []*written
 	marks   map[*Tab]map[chat.RoomID]chat.Cursor
 	gens    map[*Tab]int64
+	who     map[*Tab]chat.Identity // the last principal seen, and its generation
+	whoGen  map[*Tab]int64
 	cleared map[*Browser]int64 // the latest wish to log in or out
 	changed map[*Tab]int64     // the latest change of generation
 	retried map[string]bool    // texts that may be stored later than their turn
-	fault   error
 }
 
 // Run carries out a plan and returns the first property that did not hold.
 func Run(plan Plan) error {
 	w := NewWorld(plan.Seed)
 	if plan.Actions == 0 {
-		plan.Actions = 120
+		plan.Actions = actions
 	}
 	if plan.Wrap != nil {
 		plan.Wrap(w)
 	}
 	p := &play{
 		World: w, plan: plan, marks: map[*Tab]map[chat.RoomID]chat.Cursor{}, gens: map[*Tab]int64{}, retried: map[string]bool{},
+		who: map[*Tab]chat.Identity{}, whoGen: map[*Tab]int64{},
 		cleared: map[*Browser]int64{}, changed: map[*Tab]int64{},
 	}
 	w.Check = p.check
@@ -64,10 +73,9 @@ func Run(plan Plan) error {
 		b.Open().Do(store.LogIn{Username: name, Password: "pw"})
 	}
 	w.Run(1000)
+	w.Faults = drawFaults(w)
 	if plan.Faults != nil {
 		w.Faults = *plan.Faults
-	} else {
-		w.Faults = drawFaults(w)
 	}
 	for range plan.Actions {
 		w.Run(w.Rand.Int64N(3000))
@@ -92,8 +100,9 @@ func drawFaults(w *World) Faults {
 		return p * w.Rand.Float64()
 	}
 	return Faults{
-		Delay: 1 + w.Rand.Int64N(2000), Cut: some(0.05), HalfOpen: some(0.01), LoseHint: some(0.3),
-		LoseCall: some(0.3), LoseAnswer: some(0.3), LoseSignal: some(0.3),
+		Delay: 1 + w.Rand.Int64N(2000), Cut: some(0.05), HalfOpen: some(0.01), OneWay: some(0.01), Repeat: some(0.3), LoseHint: some(0.3),
+		LoseCall: some(0.3), LoseAnswer: some(0.3), LoseSignal: some(0.3), FailBefore: some(0.1), FailAfter: some(0.1),
+		Quota: some(0.1), Die: some(0.01),
 	}
 }
 
@@ -138,6 +147,7 @@ func (p *play) act() {
 			t.Do(store.MarkRead{Room: v.CurrentRoom, Seq: v.Room.Timeline.Head})
 			t.Do(store.SetTyping{Room: v.CurrentRoom, Active: true})
 			t.Do(store.LoadHistory{Room: v.CurrentRoom})
+			t.Do(store.SetDraft{Place: string(v.CurrentRoom), Text: fmt.Sprintf("draft %d", p.Rand.IntN(1000))})
 		}
 	case n < 64:
 		t := p.anyTab(p.widgets)
@@ -154,12 +164,20 @@ func (p *play) act() {
 		t := p.anyTab(p.widgets)
 		p.trace("%s %s logs out", t.Name, t.ID[:7])
 		p.clear(t.Browser)
+		user := t.View().Auth == store.AuthUser
 		t.Do(store.LogOut{Everywhere: p.Rand.IntN(4) == 0})
+		if user {
+			p.nothingLeft(t)
+		}
 	case n < 69:
 		t := p.anyTab(p.widgets)
 		p.trace("%s %s ends the chat", t.Name, t.ID[:7])
 		p.clear(t.Browser)
+		guest := t.View().Auth == store.AuthGuest
 		t.Do(store.EndChat{})
+		if guest {
+			p.nothingLeft(t)
+		}
 	case n < 75:
 		t := p.anyTab(all)
 		p.trace("%s %s crashes", t.Name, t.ID[:7])
@@ -171,9 +189,11 @@ func (p *play) act() {
 		b := all[p.Rand.IntN(len(all))]
 		p.trace("%s offline=%v", b.Name, !b.Offline)
 		b.SetOffline(!b.Offline)
-	case n < 84:
+	case n < 83:
 		p.trace("the server restarts")
 		p.Server.Restart()
+	case n < 84:
+		p.disaster()
 	case n < 88:
 		p.anyTab(all).Return()
 	case n < 92:
@@ -217,6 +237,23 @@ func (p *play) act() {
 	}
 }
 
+// disaster is what befalls a server once in a while.
+func (p *play) disaster() {
+	switch p.Rand.IntN(4) {
+	case 0:
+		p.trace("the server is put back to a backup")
+		p.Server.Restore(func(chat.RoomID) int { return p.Rand.IntN(4) })
+	case 1:
+		for _, id := range p.Server.Rooms() {
+			p.trace("the server can't fill a gap in %s", id[:6])
+			p.Server.Resync(id)
+		}
+	default:
+		p.trace("the server is killed")
+		p.Server.Kill()
+	}
+}
+
 // write sends a message that no other has the text of.
 func (p *play) write(t *Tab) {
 	text := fmt.Sprintf("m%04d-%s", len(p.ledger), t.ID[:7])
@@ -237,7 +274,7 @@ func (p *play) write(t *Tab) {
 		}
 	}
 	p.trace("%s %s (%s) writes %s to %s%s", t.Name, t.ID[:7], v.Auth, text, in.Room[:min(6, len(in.Room))], in.Vendor)
-	m := &written{text: text, browser: t.Browser, tab: t, number: len(p.ledger)}
+	m := &written{text: text, by: v.Principal.Identity(), browser: t.Browser, tab: t, number: len(p.ledger)}
 	if at, ok := p.cleared[t.Browser]; ok && (v.Principal.Kind != "" || v.Auth == store.AuthExpired) {
 		// This tab has not heard yet that its principal left, or hides what is about to go.
 		m.cleared = at >= p.changed[t] || v.Principal.Kind != chat.KindGuest && p.Now()-at < 60_000
@@ -251,6 +288,9 @@ func (p *play) write(t *Tab) {
 	}
 	p.ledger = append(p.ledger, m)
 	t.Do(in)
+	if t.Gone && !slices.ContainsFunc(slices.Collect(maps.Values(t.Values)), func(v string) bool { return strings.Contains(v, text) }) {
+		m.cleared = true // the page died before it had taken the message
+	}
 }
 
 // clear notes that what was written in a browser so far may go.

@@ -18,6 +18,10 @@ type Server struct {
 	Epoch   string
 	Vendors []*Vendor
 	Fail    *chat.Error // what every request is answered while set
+	// Fails tells whether storage fails at the next write: before it happened, or after. May be nil.
+	Fails func() (before, after bool)
+	// Undone holds the texts that a restored backup did not have.
+	Undone map[string]bool
 
 	serial   uint64
 	users    map[chat.UserID]*User
@@ -27,6 +31,7 @@ type Server struct {
 	sent     map[sentKey]sent
 	created  map[sentKey]chat.RoomID
 	conns    []*Conn
+	lives    map[string]map[chat.RoomID][]chat.Event // the logs of former epochs
 }
 
 // Vendor is a shop and its staff.
@@ -85,6 +90,7 @@ func NewServer() *Server {
 		Now: 1_700_000_000_000, Epoch: "e1",
 		users: map[chat.UserID]*User{}, sessions: map[string]*session{}, guests: map[string]*guest{},
 		rooms: map[chat.RoomID]*Room{}, sent: map[sentKey]sent{}, created: map[sentKey]chat.RoomID{},
+		Undone: map[string]bool{}, lives: map[string]map[chat.RoomID][]chat.Event{},
 	}
 	for _, u := range []string{"ada", "bo", "mia", "noor", "rosa"} {
 		s.AddUser(u)
@@ -167,6 +173,18 @@ func (s *Server) CountText(text string) int {
 		}
 	}
 	return n
+}
+
+// author is who wrote the message with a text.
+func (s *Server) author(text string) chat.Identity {
+	for _, r := range s.rooms {
+		for _, e := range r.Events {
+			if e.Kind == chat.MessagePosted && e.Text == text {
+				return e.Sender
+			}
+		}
+	}
+	return ""
 }
 
 // May tells whether a principal may read a room now.
@@ -382,32 +400,6 @@ func (s *Server) end(which func(*Conn) bool, err *chat.Error) {
 	for _, c := range slices.Clone(s.conns) {
 		if c.greeted && which(c) {
 			c.close(err)
-		}
-	}
-}
-
-// Restart drops every socket, as a deploy would.
-func (s *Server) Restart() {
-	for _, c := range slices.Clone(s.conns) {
-		c.close(&chat.Error{Code: chat.CodeShutdown, Message: "restarting", RetryAfter: 1e9})
-	}
-}
-
-// Resync ends all subscriptions to a room, as a server must that can't fill a gap.
-func (s *Server) Resync(id chat.RoomID) {
-	for _, c := range s.conns {
-		if c.joined[id] {
-			delete(c.joined, id)
-			c.push(protocol.ServerFrame{Error: &protocol.Error{Code: chat.CodeResyncRequired, Message: "join again", Room: id}})
-		}
-	}
-}
-
-// Beat sends the heads of the joined rooms to every socket.
-func (s *Server) Beat() {
-	for _, c := range s.conns {
-		if c.greeted {
-			c.push(protocol.ServerFrame{Beat: c.beat()})
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"anteroom/store"
 	"anteroom/store/chat"
-	"anteroom/store/protocol"
 )
 
 // World is everything around the machines: time, network, browsers, server.
@@ -26,14 +25,16 @@ type World struct {
 	Trace func(string, ...any)
 	// Logs collects the machines' debug lines.
 	Logs []string
-	// Failed holds the texts that some tab gave up at some time.
-	Failed map[string]bool
+	// Failed holds the texts that some tab gave up at some time, Refused those
+	// that storage did not take, Kept the keys that it took.
+	Failed, Refused, Kept map[string]bool
 
 	start  int64
 	order  int64
 	agenda agenda
 	tabs   int
 	all    []*Tab // also those that are gone
+	fault  error  // the first property that did not hold
 }
 
 // Faults are chances between 0 and 1, and a delay in milliseconds.
@@ -41,11 +42,16 @@ type Faults struct {
 	Delay      int64   // of a frame or request, at most
 	Cut        float64 // a frame ends its connection instead
 	HalfOpen   float64 // a frame leaves its connection open and dead
+	OneWay     float64 // a frame leaves its connection open and dead in its own direction only
+	Repeat     float64 // what may come twice does: events, receipts, rooms, storage events
 	LoseHint   float64 // an event frame is not sent
 	LoseCall   float64 // a request never arrives
 	LoseAnswer float64 // a request's answer never arrives
 	LoseSignal float64 // a signal between tabs is lost, per road
-	Quota      float64 // storage refuses a value
+	FailBefore float64 // the server's storage fails and nothing has happened
+	FailAfter  float64 // the server's storage fails, but it has happened
+	Quota      float64 // the browser's storage refuses a value
+	Die        float64 // a tab dies between two effects
 }
 
 type entry struct {
@@ -70,7 +76,11 @@ func (a *agenda) Pop() any {
 
 // NewWorld makes a kind world out of a seed.
 func NewWorld(seed uint64) *World {
-	w := &World{Server: NewServer(), Failed: map[string]bool{}, Rand: rand.New(rand.NewPCG(seed, 7))}
+	w := &World{
+		Server: NewServer(), Rand: rand.New(rand.NewPCG(seed, 7)),
+		Failed: map[string]bool{}, Refused: map[string]bool{}, Kept: map[string]bool{},
+	}
+	w.Server.Fails = func() (before, after bool) { return w.chance(w.Faults.FailBefore), w.chance(w.Faults.FailAfter) }
 	w.start = w.Server.Now
 	w.every(25_000, w.Server.Beat)
 	return w
@@ -112,6 +122,14 @@ func (w *World) delay() int64 {
 	return 1 + w.Rand.Int64N(w.Faults.Delay)
 }
 
+// times is how often something arrives that may arrive twice.
+func (w *World) times() int {
+	if w.chance(w.Faults.Repeat) {
+		return 2
+	}
+	return 1
+}
+
 // Heal ends all faults.
 func (w *World) Heal() { w.Faults = Faults{} }
 
@@ -143,22 +161,16 @@ type Tab struct {
 
 	wake   int64 // number of the timer that counts
 	link   *wire
-	events int64 // when the last storage event arrives
-}
-
-// wire is a socket's two ends with a network between; frames keep their order.
-type wire struct {
-	number   int64
-	conn     *Conn
-	dead     bool
-	up, down int64 // when the last frame of each direction arrives
+	events int64             // when the last storage event arrives
+	held   map[string]string // what storage refused, as the driver holds it
+	tries  int               // Connects so far
 }
 
 // Open opens a tab and starts its chat.
 func (b *Browser) Open() *Tab {
 	w := b.World
 	w.tabs++
-	t := &Tab{Browser: b, ID: fmt.Sprintf("tab%04dxxxxxxxxxx", w.tabs), Machine: store.New()}
+	t := &Tab{Browser: b, ID: fmt.Sprintf("tab%04dxxxxxxxxxx", w.tabs), Machine: store.New(), held: map[string]string{}}
 	b.Tabs = append(b.Tabs, t)
 	w.all = append(w.all, t)
 	stored := map[string]string{}
@@ -194,7 +206,12 @@ func (t *Tab) step(in store.Input) {
 	t.Inputs = append(t.Inputs, in)
 	effects := t.Machine.Step(in)
 	t.Outputs = appendJournal(t.Outputs, effects, t.Machine.View())
-	for _, e := range effects {
+	for i, e := range effects {
+		if i > 0 && t.World.chance(t.World.Faults.Die) {
+			t.World.say(t, "dies after %d of %d effects", i, len(effects))
+			t.Crash()
+			return
+		}
 		t.perform(e)
 	}
 	if t.World.Check != nil {
@@ -214,6 +231,15 @@ func appendJournal(out []byte, effects []store.Effect, v *store.View) []byte {
 	return fmt.Appendf(out, "%d %s %s %d %d\n", v.Generation, v.Connection, v.Auth, len(v.Rooms), v.Unread)
 }
 
+// frozen is a view byte for byte.
+func frozen(v *store.View) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
 // Replay feeds the tab's inputs to a new machine and tells whether it did the same.
 func (t *Tab) Replay() bool {
 	m := store.New()
@@ -221,7 +247,7 @@ func (t *Tab) Replay() bool {
 	for _, in := range t.Inputs {
 		out = appendJournal(out, m.Step(in), m.View())
 	}
-	return string(out) == string(t.Outputs)
+	return string(out) == string(t.Outputs) && frozen(m.View()) == frozen(t.Machine.View())
 }
 
 func (t *Tab) perform(e store.Effect) {
@@ -285,15 +311,21 @@ func sorted(m map[string]string) []string {
 // storage holds when the event arrives.
 func (t *Tab) store(e store.Persist) {
 	w := t.World
-	if !e.Remove && w.chance(w.Faults.Quota) {
+	var it struct{ Text, Code string }
+	if strings.Contains(e.Key, ".outbox.") && !e.Remove && json.Unmarshal([]byte(e.Value), &it) == nil && it.Code != "" {
+		w.Failed[it.Text] = true
+	}
+	// A guest session that one tab alone knows makes another visitor of it: that is
+	// tested by itself.
+	if !e.Remove && e.Key != store.KeyGuestSession && w.chance(w.Faults.Quota) {
+		w.Refused[e.Key], w.Refused[it.Text] = true, true
+		t.held[e.Key] = e.Value
 		w.After(0, func() { t.Fact(store.Persisted{Key: e.Key, Error: "quota"}) })
 		return
 	}
-	if strings.Contains(e.Key, ".outbox.") && !e.Remove {
-		var it struct{ Text, Code string }
-		if json.Unmarshal([]byte(e.Value), &it) == nil && it.Code != "" {
-			w.Failed[it.Text] = true
-		}
+	delete(t.held, e.Key)
+	if !e.Remove {
+		w.Kept[e.Key] = true
 	}
 	old, had := t.Values[e.Key]
 	if e.Remove {
@@ -311,14 +343,19 @@ func (t *Tab) store(e store.Persist) {
 		if o == t || about && w.chance(w.Faults.LoseSignal) {
 			continue
 		}
-		o.events = max(o.events, w.Now()+w.delay())
-		w.After(o.events-w.Now(), func() { o.recheck(e.Key) })
+		for range w.times() {
+			o.events = max(o.events, w.Now()+w.delay())
+			w.After(o.events-w.Now(), func() { o.recheck(e.Key) })
+		}
 	}
 }
 
 // recheck tells a tab what storage holds under a key now.
 func (t *Tab) recheck(key string) {
-	v, ok := t.Values[key]
+	v, ok := t.held[key]
+	if !ok {
+		v, ok = t.Values[key]
+	}
 	t.Fact(store.StorageChanged{Key: key, Value: v, Removed: !ok})
 }
 
@@ -341,150 +378,4 @@ func (t *Tab) broadcast(sig store.AuthSignal) {
 			}
 		}
 	}
-}
-
-// SetOffline pulls or plugs the browser's network cable. Sockets stay open and
-// dead, as in a real browser.
-func (b *Browser) SetOffline(off bool) {
-	b.Offline = off
-	for _, t := range slices.Clone(b.Tabs) {
-		if off && t.link != nil {
-			t.link.dead = true
-		}
-		t.Fact(store.NetworkChanged{Online: !off})
-	}
-}
-
-func (t *Tab) hangUp() {
-	if l := t.link; l != nil {
-		t.link = nil
-		if !l.dead {
-			l.dead = true
-			if l.conn != nil {
-				l.conn.Close()
-			}
-		}
-	}
-}
-
-func (t *Tab) connect(e store.Connect) {
-	w := t.World
-	l := &wire{number: e.Conn}
-	t.link = l
-	w.After(w.delay(), func() {
-		if t.link != l || l.dead {
-			return
-		}
-		if t.Offline || w.chance(w.Faults.Cut) {
-			t.ended(l, nil)
-			return
-		}
-		l.conn = w.Server.Open(func(f protocol.ServerFrame) { t.deliver(l, f) }, func(err *chat.Error) {
-			l.down = max(l.down, w.Now()+w.delay())
-			w.After(l.down-w.Now(), func() { t.ended(l, err) })
-		})
-		l.conn.Drop = func() bool { return w.chance(w.Faults.LoseHint) }
-		t.Fact(store.Connected{Conn: l.number})
-	})
-}
-
-// ended reports the end of a socket, unless the tab gave it up or it is half-open.
-func (t *Tab) ended(l *wire, err *chat.Error) {
-	if t.link != l || l.dead {
-		return
-	}
-	l.dead = true
-	t.link = nil
-	if l.conn != nil {
-		l.conn.Close()
-	}
-	t.World.say(t, "socket %d ends: %v", l.number, err)
-	t.Fact(store.Disconnected{Conn: l.number, Error: err})
-}
-
-// trouble is what the network does to a connection when a frame travels.
-func (t *Tab) trouble(l *wire) bool {
-	w := t.World
-	switch {
-	case w.chance(w.Faults.Cut):
-		w.After(w.delay(), func() { t.ended(l, nil) })
-		return true
-	case w.chance(w.Faults.HalfOpen):
-		l.dead = true
-		return true
-	}
-	return false
-}
-
-func (t *Tab) deliver(l *wire, f protocol.ServerFrame) {
-	w := t.World
-	if l.dead || t.trouble(l) {
-		return
-	}
-	f = clone(f)
-	l.down = max(l.down, w.Now()+w.delay())
-	w.After(l.down-w.Now(), func() {
-		if t.link == l && !l.dead {
-			t.Fact(store.Received{Conn: l.number, Frame: f})
-		}
-	})
-}
-
-func (t *Tab) send(f protocol.ClientFrame) {
-	w := t.World
-	l := t.link
-	if l == nil || l.dead || t.trouble(l) {
-		return
-	}
-	f = clone(f)
-	l.up = max(l.up, w.Now()+w.delay())
-	w.After(l.up-w.Now(), func() {
-		if !l.dead && l.conn != nil {
-			if f.Send != nil || f.Create != nil || f.Join != nil {
-				b, _ := json.Marshal(f)
-				w.say(t, "is heard: %s", b)
-			}
-			l.conn.Receive(f)
-		}
-	})
-}
-
-// clone sends a frame through JSON, as a wire would.
-func clone[F any](f F) F {
-	b, err := json.Marshal(f)
-	if err != nil {
-		panic(err)
-	}
-	var out F
-	if err := json.Unmarshal(b, &out); err != nil {
-		panic(err)
-	}
-	return out
-}
-
-func (w *World) say(t *Tab, format string, args ...any) {
-	if w.Trace != nil {
-		w.Trace("%s %s "+format, append([]any{t.Name, t.ID[:7]}, args...)...)
-	}
-}
-
-func (t *Tab) call(e store.Call) {
-	w := t.World
-	w.say(t, "calls %s %s", e.Method, e.Path)
-	lost := store.Called{Call: e.Call, Error: chat.Errorf(chat.CodeUnavailable, "network")}
-	back := func(c store.Called) { w.After(w.delay(), func() { t.Fact(c) }) }
-	body, _ := json.Marshal(e.Body)
-	w.After(w.delay(), func() {
-		if t.Offline || w.chance(w.Faults.LoseCall) || t.Gone && !e.Keepalive {
-			back(lost)
-			return
-		}
-		answer, err := w.Server.Call(e.Method, e.Path, e.Credential, json.RawMessage(body))
-		if w.chance(w.Faults.LoseAnswer) {
-			back(lost)
-			return
-		}
-		w.say(t, "is answered %s: %v", e.Path, err)
-		back(store.Called{Call: e.Call, Body: answer, Error: err})
-	})
 }
