@@ -34,7 +34,9 @@ var table = []row{
 	{pkg: "store/protocol", edges: "store/chat", absent: "frames carry what is decided elsewhere"},
 	{pkg: "store", edges: "store/chat store/protocol store/access", absent: "the machine gives effects to a driver and never runs one"},
 	{pkg: "store/client", edges: "store store/chat store/protocol", mods: "nhooyr.io/websocket", absent: "the driver does not decide access, and it knows no screen"},
-	{pkg: "store/storetest", edges: "store store/chat store/access store/protocol store/client", mods: "pgregory.net/rapid", absent: "the simulated world has its own model server, so that it cannot inherit the real one's mistakes"},
+	{pkg: "store/storetest", edges: "store store/chat store/access store/protocol store/client", tests: "store/storetest/bugs", mods: "pgregory.net/rapid", absent: "the simulated world has its own model server, so that it cannot inherit the real one's mistakes"},
+
+	{pkg: "store/storetest/bugs", absent: "it lays a patch over any source and knows none of it"},
 
 	{pkg: "app", edges: "app/ui store store/chat store/protocol store/client", mods: "github.com/maxence-charriere/go-app/v10", absent: "the browser holds nothing of server"},
 	{pkg: "app/ui", edges: "store store/chat store/protocol", mods: "github.com/maxence-charriere/go-app/v10", absent: "components see a View and send intents: nothing of sockets or storage"},
@@ -63,7 +65,7 @@ var table = []row{
 const testOnly = "pgregory.net/rapid github.com/chromedp github.com/mailru/easyjson nhooyr.io/websocket golang.org/x/net"
 
 // testEdges are packages every server test may use to stand something up.
-const testEdges = "server/storage server/storage/sqlite server/broker server/conformance server/auth server/rooms server/gateway store/chat store/access store/protocol store/storetest"
+const testEdges = "server/storage server/storage/sqlite server/broker server/conformance server/auth server/rooms server/gateway store/chat store/access store/protocol store/storetest store/storetest/bugs"
 
 type file struct {
 	pkg, name string
