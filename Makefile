@@ -16,6 +16,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # How long the long forms take.
 FUZZTIME  ?= 30s
 SEEDS     ?= 20000
+WORLDTIME ?= 3h
 # Runs of each variant in make bench-web, and where its figures go.
 RUNS      ?= 5
 BENCH_WEB := out/bench-web
@@ -43,6 +44,7 @@ test-native: ## native tests with the race detector (needs a C compiler), all bu
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 10m $$($(GO) list ./... | grep -v /e2e$$)
 	@# The access model needs no race detector to find what it looks for, and is several times faster without.
 	$(GO) test -count=1 -timeout 10m ./server/internal/model -run '^Test(Access|Bounded)'
+	$(GO) test -run '^TestWorlds$$' ./store/storetest
 
 test-wasm: ## the pure packages' tests under js/wasm (needs node)
 	@# An empty environment: wasm_exec.js refuses a long one.
@@ -96,8 +98,9 @@ $(BENCH_WEB)/node_modules/lighthouse/package.json: server/internal/webbench/ligh
 	cd $(BENCH_WEB) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-soak: ## the long forms: the simulated world for SEEDS (20000) seeds, the access model for 20,000 traces and every seeded bug, the races, all faults in full counts: hours
-	$(GO) test ./store/storetest -run TestWorlds -seeds $(SEEDS) -timeout 24h -v
+soak: ## the long forms: the simulated world for SEEDS (20000) seeds or WORLDTIME (3h), the access model for 20,000 traces and every seeded bug, the races, all faults in full counts: hours
+	$(GO) test -count=1 ./store/storetest -run '^TestWorlds$$' -seeds $(SEEDS) -for $(WORLDTIME) -on -timeout 0 -v
+	$(GO) test -count=1 ./store/storetest -run '^TestBugs$$' -soak -timeout 1h -v
 	$(GO) test -count=1 -timeout 6h ./server/internal/model -soak
 	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/rooms -run 'TestRevocationRace|TestLinkRace' -rounds 500 -links 1000
 	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/gateway -run TestLossRace -rounds 500
