@@ -210,7 +210,7 @@ func (m *Machine) forgetGuest() {
 	m.clearMemory()
 	m.setPrincipal(chat.Principal{})
 	if !dead {
-		m.dropItems(func(id chat.Identity) bool { return id == owner })
+		m.letGo(owner)
 		return
 	}
 	m.unpersist(KeyGuestSession)

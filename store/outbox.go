@@ -13,8 +13,9 @@ import (
 type item struct {
 	storedItem
 	inFlight bool
-	claimed  bool  // storage was asked whose it is by now
-	seq      int64 // acknowledged under this seq; shown until its event is held
+	claimed  bool          // storage was asked whose it is by now
+	going    chat.Identity // to be dropped if storage says that it is still theirs
+	seq      int64         // acknowledged under this seq; shown until its event is held
 	retryAt  int64
 	err      *chat.Error // of the last try
 	tries    int
@@ -432,20 +433,41 @@ func (m *Machine) claimItems() {
 
 // claimItem goes on with what storage said.
 func (m *Machine) claimItem(it *item, stored *item) {
-	it.claimed = false
+	going := it.going
+	it.claimed, it.going = false, ""
 	if stored == nil {
-		if !m.memory {
+		if !m.memory || going != "" {
 			m.forgetItem(it) // sent or discarded by another tab
 			return
 		}
 	} else {
 		it.storedItem, it.err = stored.storedItem, cmp.Or(stored.err, it.err)
 	}
+	if going != "" && it.Owner == going {
+		m.removeItem(it)
+		return
+	}
 	if it.Owner == "" && m.owner() != "" {
 		it.Owner = m.owner()
 		m.saveItem(it)
 	}
 	m.touch(dirtyRoom)
+}
+
+// letGo drops what a writer who is gone left in memory, and in storage unless
+// another tab, which may know better why they are gone, has seen to it.
+func (m *Machine) letGo(owner chat.Identity) {
+	for _, it := range m.items {
+		if it.Owner == owner {
+			it.claimed, it.going = true, owner
+			m.emit(Recall{Key: KeyOutbox(m.surface, it.ClientID)})
+		}
+	}
+	for _, k := range m.draftKeys() {
+		if k.owner == owner {
+			m.removeDraft(k)
+		}
+	}
 }
 
 // dropItems removes everything written by somebody for whom drop says so.

@@ -105,3 +105,29 @@ func TestEndedChatDoesNotEndTheNextOne(t *testing.T) {
 	want(t, "auth", other.View().Auth, store.AuthGuest)
 	want(t, "stored", w.Server.CountText("three"), 1)
 }
+
+// One tab finds the guest session refused, and keeps what was not sent for the
+// visitor to decide; another only sees that it is gone from storage. (Seed 4514:
+// the second tab removed what the first had kept.)
+func TestTwoTabsLoseTheGuestSession(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "one")
+	other := tab.Browser.Open()
+	w.Run(100)
+	w.Server.Fail = chat.Errorf(chat.CodeUnavailable, "later")
+	tab.Do(store.SendMessage{Room: tab.View().CurrentRoom, Text: "two"})
+	w.Run(1000)
+	// The other tab has no network, so that it does not hear of the refusal itself.
+	key := guestCredential(t, tab)
+	w.Server.Fail = nil
+	other.Fact(store.NetworkChanged{Online: false})
+	if _, err := w.Server.Call("DELETE", "/api/guest-session", key, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Faults.Delay = 2000
+	w.Run(30_000)
+	want(t, "kept", len(keysWith(tab.Values, ".outbox.")), 1)
+	tab.Do(store.StartChat{Vendor: "maple-pottery"})
+	wantTexts(t, tab.View(), "two (failed)")
+	want(t, "why", tab.View().Room.Pending[0].Error.Code, chat.CodeSessionExpired)
+}
