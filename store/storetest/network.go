@@ -45,6 +45,17 @@ func (t *Tab) hangUp() {
 	}
 }
 
+// Freeze stops the tab for so long, as a browser does with a page in the
+// background: what arrives comes in one burst at the end, and timers run after it.
+func (t *Tab) Freeze(ms int64) {
+	t.frozen = t.World.Now() + ms
+	if t.link != nil {
+		t.link.down = max(t.link.down, t.frozen-1)
+	}
+	t.Fact(store.VisibilityChanged{Visible: false})
+	t.Fact(store.Woken{}) // so that the timer is asked for anew
+}
+
 func (w *World) close(l *wire) {
 	l.over = true
 	if l.conn == nil {
@@ -60,7 +71,6 @@ func (w *World) close(l *wire) {
 
 func (t *Tab) connect(e store.Connect) {
 	w := t.World
-	t.tries++
 	l := &wire{number: e.Conn}
 	t.link = l
 	w.After(w.delay(), func() {

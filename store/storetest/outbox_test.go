@@ -131,3 +131,61 @@ func TestTwoTabsLoseTheGuestSession(t *testing.T) {
 	wantTexts(t, tab.View(), "two (failed)")
 	want(t, "why", tab.View().Room.Pending[0].Error.Code, chat.CodeSessionExpired)
 }
+
+// What a tab wrote and could not send is sent by another tab of the same
+// visitor, once and in order; an idle tab does not need to be asked.
+func TestAnotherTabSendsWhatADeadOneWrote(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "one")
+	room := tab.View().CurrentRoom
+	other := tab.Browser.Open()
+	third := tab.Browser.Open()
+	w.Run(100)
+	tab.SetOffline(true)
+	tab.Do(store.SendMessage{Room: room, Text: "two"})
+	tab.Do(store.SendMessage{Room: room, Text: "three"})
+	tab.Crash()
+	w.Run(10_000)
+	other.SetOffline(false)
+	w.Run(10_000)
+	other.Do(store.JoinRoom{Room: room})
+	third.Do(store.JoinRoom{Room: room})
+	w.Run(1000)
+	for _, o := range []*storetest.Tab{other, third} {
+		wantTexts(t, o.View(), "one", "two", "three")
+	}
+	want(t, "stored", w.Server.CountText("two")+w.Server.CountText("three"), 2)
+	want(t, "outbox", len(keysWith(tab.Values, ".outbox.")), 0)
+}
+
+func TestDraftsAreKeptPerRoomAndGoAtALogOut(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "one")
+	maple := tab.View().CurrentRoom
+	tab.Do(store.StartChat{Vendor: "northern-tea"})
+	tab.Do(store.SendMessage{Vendor: "northern-tea", Text: "other"})
+	w.Run(200)
+	north := tab.View().CurrentRoom
+	tab.Do(store.SetDraft{Place: string(maple), Text: "for maple"})
+	tab.Do(store.SetDraft{Place: string(north), Text: "for north"})
+	w.Run(1000)
+	tab.Crash()
+	tab = tab.Browser.Open()
+	w.Run(200)
+	tab.Do(store.LogIn{Username: "ada", Password: "pw"})
+	w.Run(500)
+	for id, text := range map[chat.RoomID]string{maple: "for maple", north: "for north"} {
+		tab.Do(store.JoinRoom{Room: id})
+		want(t, "draft", tab.View().Room.Draft, text)
+	}
+	// An expiry hides them, a log-out forgets them.
+	w.Server.ExpireSessions(w.Server.User("ada").ID)
+	w.Run(100)
+	want(t, "auth", tab.View().Auth, store.AuthExpired)
+	tab.Do(store.LogIn{Username: "ada", Password: "pw"})
+	w.Run(500)
+	tab.Do(store.JoinRoom{Room: maple})
+	want(t, "draft", tab.View().Room.Draft, "for maple")
+	tab.Do(store.LogOut{})
+	want(t, "drafts", len(keysWith(tab.Values, ".draft.")), 0)
+}

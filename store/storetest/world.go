@@ -163,7 +163,7 @@ type Tab struct {
 	link   *wire
 	events int64             // when the last storage event arrives
 	held   map[string]string // what storage refused, as the driver holds it
-	tries  int               // Connects so far
+	frozen int64             // no timer runs until then
 }
 
 // Open opens a tab and starts its chat.
@@ -267,7 +267,7 @@ func (t *Tab) perform(e store.Effect) {
 		t.wake++
 		number := t.wake
 		if e.At != 0 {
-			w.After(e.At-w.Now(), func() {
+			w.After(max(e.At, t.frozen)-w.Now(), func() {
 				if number == t.wake && !t.Gone {
 					t.Fact(store.Woken{})
 				}
