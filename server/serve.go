@@ -120,7 +120,7 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	}
 	mux.Handle("/", web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker}))
 
-	servers := newGroup(log)
+	servers := newGroup(log, c.limits)
 	servers.serve("chat", listener, mux)
 	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
 	if ops != nil {
@@ -217,23 +217,19 @@ func operate(ctx context.Context, data string, d operator.Deps) (stop func(), fa
 // group is the HTTP servers of the process.
 type group struct {
 	log     *slog.Logger
+	limits  gateway.Limits
 	servers []*http.Server
 	failed  chan error // one slot per server
 }
 
-func newGroup(log *slog.Logger) *group { return &group{log: log, failed: make(chan error, 3)} }
+func newGroup(log *slog.Logger, l gateway.Limits) *group {
+	return &group{log: log, limits: l, failed: make(chan error, 3)}
+}
 
 // serve starts a server; its goroutine ends with shutdown.
 func (g *group) serve(name string, l net.Listener, h http.Handler) {
-	s := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       20 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       75 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // what clients do wrong is theirs
-	}
+	// What clients do wrong is theirs: it is logged for debugging only.
+	s := g.limits.Server(h, slog.NewLogLogger(g.log.Handler(), slog.LevelDebug))
 	g.servers = append(g.servers, s)
 	go func() { // owned by g: shutdown ends it
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

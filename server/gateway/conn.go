@@ -45,13 +45,18 @@ const (
 
 var (
 	errHello      = chat.Errorf(chat.CodeInvalid, "the first frame must be hello")
-	errLate       = chat.Errorf(chat.CodeUnavailable, "The connection was too slow")
+	errLate       = later(chat.CodeUnavailable, time.Second, "The connection was too slow")
 	errMismatch   = chat.Errorf(chat.CodeInvalid, "guest session mismatch")
 	errSurface    = chat.Errorf(chat.CodeInvalid, "This session belongs to another surface")
-	errFlood      = chat.Errorf(chat.CodeRateLimited, "Too many frames")
-	errSockets    = chat.Errorf(chat.CodeRateLimited, "Too many connections; close another one first")
+	errFlood      = later(chat.CodeRateLimited, 10*time.Second, "Too many frames")
+	errSockets    = later(chat.CodeRateLimited, 10*time.Second, "Too many connections; close another one first")
 	errCredential = chat.Errorf(chat.CodeUnauthenticated, "The credential is missing")
 )
+
+// later is an error that says when to try again.
+func later(code chat.Code, wait time.Duration, message string) *chat.Error {
+	return &chat.Error{Code: code, Message: message, RetryAfter: wait}
+}
 
 // run is the reader's goroutine. The gateway starts it and waits for it.
 func (c *conn) run() {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"log"
+	"net/http"
 	"sync"
 	"time"
 
@@ -47,6 +49,12 @@ type Limits struct {
 	Beat    time.Duration // between two beats
 	Request time.Duration // of one HTTP request or frame
 	Drain   time.Duration // of Drain, and the spread of its retry hints
+
+	// Of the HTTP server that serves Handler; Server sets them.
+	Header time.Duration // from the first to the last byte of a request's header
+	Body   time.Duration // from the first byte of a request to the last of its body
+	Answer time.Duration // from the end of the header to the last byte of the answer
+	Idle   time.Duration // of a connection between two requests
 }
 
 // DefaultLimits are the documented defaults. An office of 50 people behind one
@@ -78,6 +86,11 @@ var DefaultLimits = Limits{
 	Beat:    25 * time.Second,
 	Request: 15 * time.Second,
 	Drain:   10 * time.Second,
+
+	Header: 5 * time.Second,
+	Body:   20 * time.Second,
+	Answer: 30 * time.Second,
+	Idle:   75 * time.Second,
 }
 
 // withDefaults fills the zero fields.
@@ -132,6 +145,10 @@ func (l Limits) withDefaults() Limits {
 		{&l.Beat, d.Beat},
 		{&l.Request, d.Request},
 		{&l.Drain, d.Drain},
+		{&l.Header, d.Header},
+		{&l.Body, d.Body},
+		{&l.Answer, d.Answer},
+		{&l.Idle, d.Idle},
 	} {
 		if *p.have == 0 {
 			*p.have = p.want
@@ -141,6 +158,24 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	return l
+}
+
+// maxHeader bounds the header of a request.
+const maxHeader = 16 << 10
+
+// Server is an HTTP server for h that nobody can keep busy with bytes that
+// trickle. What clients do wrong goes to errors.
+func (l Limits) Server(h http.Handler, errors *log.Logger) *http.Server {
+	l = l.withDefaults()
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: l.Header,
+		ReadTimeout:       l.Body,
+		WriteTimeout:      l.Answer,
+		IdleTimeout:       l.Idle,
+		MaxHeaderBytes:    maxHeader - 4<<10, // net/http adds 4 KiB
+		ErrorLog:          errors,
+	}
 }
 
 // limiter makes the library's limiter, nil where there is no limit.

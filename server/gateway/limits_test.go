@@ -3,7 +3,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"nhooyr.io/websocket"
 
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
@@ -93,179 +90,6 @@ func (w *world) below(name string, n int, do func() reply) {
 	if r := do(); r.code() == chat.CodeRateLimited {
 		w.Errorf("%s: refused after the time it named: %s", name, r.body)
 	}
-}
-
-func TestRates(t *testing.T) {
-	// A minute is long enough that the tests' own time does not count.
-	few := Rate{time.Minute, 3}
-	t.Run("requests of an address", func(t *testing.T) {
-		w := newWorld(t, Limits{Requests: few})
-		w.below("requests", 3, func() reply { return w.call("GET", "/api/vendors", "", nil) })
-		if r := w.call("GET", "/healthz", "", nil); r.status != 200 {
-			t.Errorf("a probe: %d", r.status)
-		}
-	})
-	t.Run("requests of a principal", func(t *testing.T) {
-		w := newWorld(t, Limits{PrincipalRequests: few})
-		g, h := w.guest(), w.guest()
-		w.below("requests", 3, func() reply { return w.call("GET", "/api/me", g.Credential, nil) })
-		if r := w.call("GET", "/api/me", h.Credential, nil); r.status != 200 {
-			t.Errorf("another principal: %d", r.status)
-		}
-	})
-	t.Run("guest sessions", func(t *testing.T) {
-		w := newWorld(t, Limits{GuestSessions: few})
-		w.below("guests", 3, func() reply { return w.call("POST", "/api/guest-sessions", "", nil) })
-	})
-	t.Run("log-ins", func(t *testing.T) {
-		w := newWorld(t, Limits{LogIns: few})
-		w.user("mia", chat.RoleUser)
-		w.below("log-ins", 3, func() reply {
-			return w.call("POST", "/api/login", "", logIn{Username: "mia", Password: "mia-mia-pw", Surface: "inbox"})
-		})
-	})
-	t.Run("failed log-ins of an address", func(t *testing.T) {
-		w := newWorld(t, Limits{FailedLogIns: few})
-		w.user("mia", chat.RoleUser)
-		for range 5 {
-			w.login("mia", chat.SurfaceInbox) // good ones do not count
-		}
-		n := 0
-		w.below("failed log-ins", 3, func() reply {
-			n++
-			return w.call("POST", "/api/login", "", logIn{Username: fmt.Sprint("x", n), Password: "wrong-wrong", Surface: "inbox"})
-		})
-	})
-	t.Run("failed log-ins of an account", func(t *testing.T) {
-		w := newWorldAt(t, Limits{AccountLogIns: few}, "", "127.0.0.0/8", "::1/128")
-		w.user("mia", chat.RoleUser)
-		n := 0
-		w.below("failed log-ins", 3, func() reply {
-			n++
-			return w.call("POST", "/api/login", "", logIn{Username: []string{"mia", "MIA"}[n%2], Password: "wrong-wrong", Surface: "inbox"},
-				"X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n))
-		})
-	})
-	t.Run("passwords", func(t *testing.T) {
-		w := newWorld(t, Limits{AccountLogIns: few})
-		w.user("mia", chat.RoleUser)
-		s := w.login("mia", chat.SurfaceInbox)
-		w.below("guesses", 3, func() reply {
-			return w.call("POST", "/api/password", s.Credential, password{"wrong-wrong-wrong", "new-new-new-1"})
-		})
-	})
-	t.Run("rooms", func(t *testing.T) {
-		for name, l := range map[string]Limits{"guest": {GuestRooms: few}, "user": {UserRooms: few}, "address": {AddressRooms: few}} {
-			w := newWorld(t, l)
-			ids := w.user("mia", chat.RoleUser)
-			w.user("ada", chat.RoleUser)
-			for i := range 6 {
-				w.vendor(fmt.Sprintf("v%d", i), ids)
-			}
-			credential := w.login("ada", chat.SurfaceWidget).Credential
-			if name == "guest" {
-				credential = w.guest().Credential
-			}
-			for range 5 { // the same room again and again
-				w.skip(time.Millisecond)
-				w.open(credential, "v0")
-			}
-			n := 0
-			w.below(name, 2, func() reply {
-				n = min(n+1, 4)
-				return w.call("POST", "/api/rooms", credential, createRoom{ClientID: w.cmid(), Vendor: fmt.Sprint("v", n)})
-			})
-		}
-	})
-	t.Run("messages", func(t *testing.T) {
-		w := newWorld(t, Limits{GuestSends: few, UserSends: Rate{time.Minute, 5}})
-		w.vendor("maple", w.user("mia", chat.RoleUser))
-		g := w.guest()
-		room := w.open(g.Credential, "maple")
-		p := w.connect(g.Credential, chat.SurfaceWidget)
-		// The socket and the API share the allowance.
-		p.ask(protocol.ClientFrame{Send: &protocol.Send{Room: room, ClientID: "a", Text: "one"}})
-		w.below("messages", 2, func() reply {
-			return w.call("POST", "/api/rooms/"+string(room)+"/messages", g.Credential, message{w.cmid(), "t"})
-		})
-		f := p.ask(protocol.ClientFrame{Send: &protocol.Send{Room: room, ClientID: "b", Text: "two"}})
-		if errorOf(f) != chat.CodeRateLimited || f.Error.RetryAfterMS < 1 || f.Error.Room != room {
-			t.Errorf("got %s", protocol.EncodeServer(f))
-		}
-		mia := w.login("mia", chat.SurfaceInbox).Credential
-		w.below("messages of a user", 5, func() reply {
-			return w.call("POST", "/api/rooms/"+string(room)+"/messages", mia, message{w.cmid(), "t"})
-		})
-	})
-	t.Run("frames", func(t *testing.T) {
-		w := newWorld(t, Limits{Frames: few})
-		p := w.connect(w.guest().Credential, chat.SurfaceWidget)
-		ping := protocol.ClientFrame{Ping: &protocol.Empty{}}
-		for i := range 3 {
-			if f := p.ask(ping); f.Pong == nil {
-				t.Errorf("frame %d: %s", i+1, protocol.EncodeServer(f))
-			}
-		}
-		f := p.ask(ping)
-		if errorOf(f) != chat.CodeRateLimited || f.Error.RetryAfterMS < 1 {
-			t.Fatalf("got %s", protocol.EncodeServer(f))
-		}
-		w.skip(time.Duration(f.Error.RetryAfterMS) * time.Millisecond)
-		if f := p.ask(ping); f.Pong == nil {
-			t.Errorf("after the wait: %s", protocol.EncodeServer(f))
-		}
-	})
-}
-
-func TestCaps(t *testing.T) {
-	refused := func(w *world) chat.Code {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		ws, res, err := websocket.Dial(ctx, w.url+"/ws", nil)
-		if err == nil {
-			ws.CloseNow()
-			return ""
-		}
-		var b errorBody
-		json.NewDecoder(res.Body).Decode(&b)
-		return b.Error.Code
-	}
-	t.Run("principal", func(t *testing.T) {
-		w := newWorld(t, Limits{Sockets: 2})
-		g := w.guest()
-		first := w.connect(g.Credential, chat.SurfaceWidget)
-		w.connect(g.Credential, chat.SurfaceWidget)
-		p := w.dial("")
-		p.raw(hello(g.Credential, chat.SurfaceWidget, ""))
-		if code, frames := p.end(); code != 4001 {
-			t.Errorf("closed with %d after %s", code, protocol.EncodeServer(frames...))
-		}
-		w.connect(w.guest().Credential, chat.SurfaceWidget) // another principal
-		first.ws.Close(websocket.StatusNormalClosure, "")
-		w.eventually("a closed socket makes room", func() bool {
-			w.gateway.byPrincipal.mu.Lock()
-			defer w.gateway.byPrincipal.mu.Unlock()
-			return w.gateway.byPrincipal.of[string(g.ID)] == 1
-		})
-		w.connect(g.Credential, chat.SurfaceWidget)
-	})
-	t.Run("address", func(t *testing.T) {
-		w := newWorld(t, Limits{AddressSockets: 2})
-		w.dial("")
-		w.connect(w.guest().Credential, chat.SurfaceWidget)
-		if code := refused(w); code != chat.CodeRateLimited {
-			t.Errorf("got %q", code)
-		}
-	})
-	t.Run("pending", func(t *testing.T) {
-		w := newWorld(t, Limits{PendingSockets: 2})
-		w.connect(w.guest().Credential, chat.SurfaceWidget)
-		w.dial("")
-		w.dial("")
-		if code := refused(w); code != chat.CodeRateLimited {
-			t.Errorf("got %q", code)
-		}
-	})
 }
 
 func (w *world) eventually(what string, ok func() bool) {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -53,10 +54,14 @@ func (w *world) rawSocket(credential string) (net.Conn, *bufio.Reader) {
 	return c, r
 }
 
-// readFrame reads a server's frame; op is -1 at the end of the stream.
+// readFrame reads a server's frame; op is -1 at the end of the stream, and -2
+// where nothing came for so long that nothing will.
 func readFrame(r *bufio.Reader) (op int, payload []byte) {
 	var h [2]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
+		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+			return -2, nil
+		}
 		return -1, nil
 	}
 	n := uint64(h[1] & 0x7f)
@@ -77,11 +82,15 @@ func readFrame(r *bufio.Reader) (op int, payload []byte) {
 
 // closeCode reads up to a close frame and returns its code, 0 where the stream
 // ends without one. Then it hangs up.
-func closeCode(c net.Conn, r *bufio.Reader) int {
+func closeCode(t testing.TB, c net.Conn, r *bufio.Reader) int {
+	t.Helper()
 	defer c.Close()
 	for {
 		op, payload := readFrame(r)
 		switch {
+		case op == -2:
+			t.Error("the server does not end the connection")
+			return 0
 		case op == -1:
 			return 0
 		case op == 8 && len(payload) >= 2:
@@ -134,7 +143,7 @@ func TestBrokenFrames(t *testing.T) {
 			if _, err := conn.Write(c.send); err != nil {
 				t.Log("the server closed early:", err)
 			}
-			if got := closeCode(conn, r); got != c.want[0] {
+			if got := closeCode(t, conn, r); got != c.want[0] {
 				t.Errorf("closed with %d, want %v", got, c.want)
 			}
 		})
@@ -151,7 +160,7 @@ func TestBrokenFrames(t *testing.T) {
 			conn.Write(send)
 			for {
 				op, payload := readFrame(r)
-				if op == -1 || op == 8 {
+				if op < 0 || op == 8 {
 					t.Fatalf("ended: %x", payload)
 				}
 				if op == 1 && bytes.Contains(payload, []byte(`"re":2,"pong"`)) {
@@ -167,58 +176,76 @@ func TestBrokenFrames(t *testing.T) {
 	}
 }
 
-// Floods end the flooder with a typed error.
+// Floods end the flooder with a typed error, and cost storage nothing.
 func TestFloods(t *testing.T) {
 	w := newWorld(t, Limits{
 		Frames:    Rate{time.Hour, 20},
 		ReadBytes: Rate{time.Hour, 64},
-		Message:   300 * time.Millisecond,
+		Message:   time.Minute,
 	})
 	g := w.guest()
-	flood := func(unit []byte) int {
-		conn, r := w.rawSocket(g.Credential)
-		go func() { // ends when the server closes
-			for b := bytes.Repeat(unit, 1+4096/len(unit)); ; {
-				if _, err := conn.Write(b); err != nil {
-					return
-				}
+	send := func(conn net.Conn, unit []byte) {
+		for b := bytes.Repeat(unit, 1+4096/len(unit)); ; {
+			if _, err := conn.Write(b); err != nil {
+				return
 			}
-		}()
-		return closeCode(conn, r)
-	}
-	for name, unit := range map[string][]byte{
-		"pings":            wsFrame(0x89, []byte("x")),
-		"pongs":            wsFrame(0x8a, []byte("x")),
-		"messages":         wsFrame(0x81, []byte(`{"ping":{}}`)),
-		"empty messages":   wsFrame(0x81, nil),
-		"broken messages":  wsFrame(0x81, []byte(`{`)),
-		"joins and leaves": wsFrame(0x81, []byte(`{"id":1,"join":{"room":"`+newID("r_")+`"}}`+"\n"+`{"leave":{"room":"`+newID("r_")+`"}}`)),
-	} {
-		// The peer goes on sending, so a reset may swallow the close frame.
-		if code := flood(unit); code != 4001 && code != 0 {
-			t.Errorf("%s: closed with %d", name, code)
 		}
 	}
-	// A message that never ends.
-	conn, r := w.rawSocket(g.Credential)
+	text := func(first byte, s string) []byte { return wsFrame(first, []byte(s)) }
+	for _, c := range []struct {
+		name        string
+		first, unit []byte
+	}{
+		{"pings", nil, text(0x89, "x")},
+		{"empty pings", nil, text(0x89, "")},
+		{"pongs", nil, text(0x8a, "x")},
+		{"messages", nil, text(0x81, `{"ping":{}}`)},
+		{"empty messages", nil, text(0x81, "")},
+		{"broken messages", nil, text(0x81, `{`)},
+		{"joins and leaves", nil, text(0x81, `{"id":1,"join":{"room":"`+newID("r_")+`"}}`+"\n"+`{"leave":{"room":"`+newID("r_")+`"}}`)},
+		{"fragments of one byte", text(0x01, `{"ping":{"x":"`), text(0x00, "x")},
+		{"empty fragments", text(0x01, `{"id"`), text(0x00, "")},
+		{"pings within a message", text(0x01, `{"id"`), text(0x89, "x")},
+	} {
+		before := w.asked.Load()
+		conn, r := w.rawSocket(g.Credential)
+		conn.Write(c.first)
+		go send(conn, c.unit) // ends when the server closes
+		// The peer goes on sending, so a reset may swallow the close frame.
+		if code := closeCode(t, conn, r); code != 4001 && code != 0 {
+			t.Errorf("%s: closed with %d", c.name, code)
+		}
+		// Connecting costs a few transactions; 20 frames and what is in their
+		// messages may cost some, thousands may not.
+		if n := w.asked.Load() - before; n > 60 {
+			t.Errorf("%s: %d transactions", c.name, n)
+		}
+	}
+	// The others are still served.
+	if r := w.call("GET", "/api/me", g.Credential, nil); r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// A message that never ends is ended.
+func TestMessageWithoutEnd(t *testing.T) {
+	w := newWorld(t, Limits{Message: 300 * time.Millisecond})
+	conn, r := w.rawSocket(w.guest().Credential)
 	conn.Write(wsFrame(0x01, []byte(`{"id"`)))
 	stop := make(chan struct{})
-	go func() {
+	defer close(stop)
+	go func() { // ends with the test
 		for tick := time.NewTicker(10 * time.Millisecond); ; {
 			select {
 			case <-stop:
+				tick.Stop()
 				return
 			case <-tick.C:
 				conn.Write(wsFrame(0x00, nil))
 			}
 		}
 	}()
-	if code := closeCode(conn, r); code != 4004 && code != 0 {
-		t.Errorf("a message without end: closed with %d", code)
-	}
-	close(stop)
-	// The others are still served.
-	if r := w.call("GET", "/api/me", g.Credential, nil); r.status != 200 {
-		t.Errorf("%d %s", r.status, r.body)
+	if code := closeCode(t, conn, r); code != 4004 && code != 0 {
+		t.Errorf("closed with %d", code)
 	}
 }

@@ -35,6 +35,10 @@ var settings = []struct {
 	{"write-time", func(l *Limits) any { return &l.Write }},
 	{"beat-time", func(l *Limits) any { return &l.Beat }},
 	{"request-time", func(l *Limits) any { return &l.Request }},
+	{"http-header-time", func(l *Limits) any { return &l.Header }},
+	{"http-body-time", func(l *Limits) any { return &l.Body }},
+	{"http-answer-time", func(l *Limits) any { return &l.Answer }},
+	{"http-idle-time", func(l *Limits) any { return &l.Idle }},
 }
 
 // LimitNames lists the limits that Set knows, in the order of their documentation.

@@ -326,52 +326,50 @@ func TestBeats(t *testing.T) {
 
 // A peer that stops reading loses its socket as slow_consumer, holds up nobody,
 // and finds everything again afterwards. If it reads on before the write
-// deadline it hears why; otherwise it is cut.
-func TestSlowConsumer(t *testing.T) {
-	for name, write := range map[string]time.Duration{"reads on": time.Minute, "never reads": 300 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, Limits{QueueFrames: 64, QueueBytes: 256 << 10, Write: write})
-			w.vendor("maple", w.user("mia", chat.RoleUser))
-			g := w.guest()
-			room := w.open(g.Credential, "maple")
-			tcp, r := w.rawSocket(g.Credential)
-			tcp.Write(wsFrame(0x81, fmt.Appendf(nil, `{"id":2,"join":{"room":"%s"}}`, room)))
-			if op, payload := readFrame(r); op != 1 || !strings.Contains(string(payload), `"joined"`) {
-				t.Fatalf("got %d %s", op, payload)
-			}
-			var slow *conn
-			w.gateway.mu.Lock()
-			for c := range w.gateway.conns {
-				slow = c
-			}
-			w.gateway.mu.Unlock()
-			fast := w.connect(g.Credential, chat.SurfaceWidget)
-			fast.join(room)
-			text := strings.Repeat("x", 4000)
-			sent := int64(1)
-			for late := time.Now().Add(3 * patience); !slow.over(); {
-				if time.Now().After(late) {
-					t.Fatalf("after %d messages the slow socket is still open", sent)
-				}
-				sent = w.say(g.Credential, room, text).Seq
-				fast.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Seq == sent })
-			}
-			if name == "reads on" {
-				tcp.SetDeadline(time.Now().Add(4 * patience)) // megabytes are on their way
-				if code := closeCode(tcp, r); code != 4002 {
-					t.Errorf("closed with %d", code)
-				}
-			}
-			w.eventually("the slow socket is gone", func() bool {
-				w.gateway.mu.Lock()
-				defer w.gateway.mu.Unlock()
-				return len(w.gateway.conns) == 1
-			})
-			again := w.connect(g.Credential, chat.SurfaceWidget)
-			if f := again.join(room); f.Joined == nil || f.Joined.Head != sent {
-				t.Fatalf("got %s", protocol.EncodeServer(f))
-			}
-		})
+// deadline it hears why; otherwise it is cut (write-time in TestEachLimit).
+func TestSlowConsumer(t *testing.T) { slowConsumer(t, time.Minute, true) }
+
+func slowConsumer(t *testing.T, write time.Duration, readsOn bool) {
+	w := newWorld(t, Limits{QueueFrames: 64, QueueBytes: 256 << 10, Write: write})
+	w.vendor("maple", w.user("mia", chat.RoleUser))
+	g := w.guest()
+	room := w.open(g.Credential, "maple")
+	tcp, r := w.rawSocket(g.Credential)
+	tcp.Write(wsFrame(0x81, fmt.Appendf(nil, `{"id":2,"join":{"room":"%s"}}`, room)))
+	if op, payload := readFrame(r); op != 1 || !strings.Contains(string(payload), `"joined"`) {
+		t.Fatalf("got %d %s", op, payload)
+	}
+	var slow *conn
+	w.gateway.mu.Lock()
+	for c := range w.gateway.conns {
+		slow = c
+	}
+	w.gateway.mu.Unlock()
+	fast := w.connect(g.Credential, chat.SurfaceWidget)
+	fast.join(room)
+	text := strings.Repeat("x", 4000)
+	sent := int64(1)
+	for late := time.Now().Add(3 * patience); !slow.over(); {
+		if time.Now().After(late) {
+			t.Fatalf("after %d messages the slow socket is still open", sent)
+		}
+		sent = w.say(g.Credential, room, text).Seq
+		fast.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Seq == sent })
+	}
+	if readsOn {
+		tcp.SetDeadline(time.Now().Add(4 * patience)) // megabytes are on their way
+		if code := closeCode(t, tcp, r); code != 4002 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	w.eventually("the slow socket is gone", func() bool {
+		w.gateway.mu.Lock()
+		defer w.gateway.mu.Unlock()
+		return len(w.gateway.conns) == 1
+	})
+	again := w.connect(g.Credential, chat.SurfaceWidget)
+	if f := again.join(room); f.Joined == nil || f.Joined.Head != sent {
+		t.Fatalf("got %s", protocol.EncodeServer(f))
 	}
 }
 

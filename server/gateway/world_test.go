@@ -45,6 +45,36 @@ type world struct {
 	skew    atomic.Int64
 	log     syncBuffer
 	ids     atomic.Int64
+	stalled atomic.Bool  // storage does not answer
+	asked   atomic.Int64 // transactions of the server
+}
+
+// gated is the server's road to the world's storage.
+type gated struct {
+	storage.Storage
+	w *world
+}
+
+func (g gated) pass(ctx context.Context) error {
+	g.w.asked.Add(1)
+	if g.w.stalled.Load() {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (g gated) View(ctx context.Context, f func(storage.Reader) error) error {
+	if err := g.pass(ctx); err != nil {
+		return err
+	}
+	return g.Storage.View(ctx, f)
+}
+
+func (g gated) Update(ctx context.Context, f func(storage.Writer) error) error {
+	if err := g.pass(ctx); err != nil {
+		return err
+	}
+	return g.Storage.Update(ctx, f)
 }
 
 type syncBuffer struct {
@@ -103,7 +133,7 @@ func newWorldOn(t testing.TB, st storage.Storage, l Limits, public string, proxi
 	}
 	w := &world{TB: t, storage: st}
 	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	counted := countedStorage{w.storage, &w.reads}
+	counted := gated{countedStorage{w.storage, &w.reads}, w}
 	w.auth = auth.New(counted, auth.Config{
 		Now: w.now, Log: log, Hasher: auth.Params{Memory: 64, Time: 1, Threads: 1},
 	})
