@@ -164,11 +164,18 @@ func (l Limits) withDefaults() Limits {
 const maxHeader = 16 << 10
 
 // Server is an HTTP server for h that nobody can keep busy with bytes that
-// trickle. What clients do wrong goes to errors.
+// trickle. What clients do wrong goes to errors. After a request whose body came
+// in chunks the connection is closed: a proxy may have seen its end elsewhere
+// (RFC 9112 §6.1; net/http does not tell whether there was a Content-Length too).
 func (l Limits) Server(h http.Handler, errors *log.Logger) *http.Server {
 	l = l.withDefaults()
 	return &http.Server{
-		Handler:           h,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(r.TransferEncoding) > 0 {
+				w.Header().Set("Connection", "close")
+			}
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: l.Header,
 		ReadTimeout:       l.Body,
 		WriteTimeout:      l.Answer,

@@ -47,6 +47,7 @@ type world struct {
 	ids     atomic.Int64
 	stalled atomic.Bool  // storage does not answer
 	asked   atomic.Int64 // transactions of the server
+	wrote   atomic.Int64 // those among them that may write
 }
 
 // gated is the server's road to the world's storage.
@@ -71,6 +72,7 @@ func (g gated) View(ctx context.Context, f func(storage.Reader) error) error {
 }
 
 func (g gated) Update(ctx context.Context, f func(storage.Writer) error) error {
+	g.w.wrote.Add(1)
 	if err := g.pass(ctx); err != nil {
 		return err
 	}
@@ -449,10 +451,12 @@ func errorOf(f protocol.ServerFrame) chat.Code {
 	return f.Error.Code
 }
 
-// bytesOf dials TCP and sends a handshake with the header lines given.
-func (w *world) tcp() net.Conn {
+// tcp dials the server.
+func (w *world) tcp() net.Conn { return w.tcpAt(strings.TrimPrefix(w.url, "http://")) }
+
+func (w *world) tcpAt(addr string) net.Conn {
 	w.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	c, err := net.Dial("tcp", addr)
 	w.must(err)
 	w.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(patience))
