@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,14 +115,10 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	}
 	defer stopOperator()
 
-	mux := http.NewServeMux()
-	for _, pattern := range []string{"/api/", "/ws", "/healthz", "/readyz"} {
-		mux.Handle(pattern, gate.Handler())
-	}
-	mux.Handle("/", web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker}))
+	pages := web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker})
 
 	servers := newGroup(log, c.limits)
-	servers.serve("chat", listener, mux)
+	servers.serve("chat", listener, front(gate.Handler(), pages))
 	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
 	if ops != nil {
 		mux := http.NewServeMux()
@@ -153,6 +150,19 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 			}
 		}
 	}
+}
+
+// front gives each request to the API or to the pages. It is no ServeMux: that
+// would answer odd paths itself, without the headers that all answers have.
+func front(api, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := r.URL.Path; {
+		case strings.HasPrefix(p, "/api/"), p == "/ws", p == "/healthz", p == "/readyz":
+			api.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
 }
 
 // drain stops accepting, tells sockets to come back, and waits for what is under way.

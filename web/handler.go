@@ -70,7 +70,16 @@ func Handler(c Config) http.Handler {
 	mux.Handle("/{$}", http.RedirectHandler("/inbox/", http.StatusFound))
 	mux.Handle("/robots.txt", pack("text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /\n"), http.Header{"Cache-Control": {short}}))
 	mux.HandleFunc("/", notFound)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What every answer has unless it says otherwise, redirects included.
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // site is what the documents are filled with.
@@ -127,7 +136,7 @@ func must[T any](v T, err error) T {
 
 func assetHeader() http.Header {
 	return http.Header{
-		"Cache-Control": {immutable}, "Cross-Origin-Resource-Policy": {"same-origin"}, "X-Content-Type-Options": {"nosniff"},
+		"Cache-Control": {immutable},
 		// Opened on its own (an SVG), an asset may do nothing.
 		"Content-Security-Policy": {"default-src 'none'; sandbox"},
 	}
@@ -213,7 +222,7 @@ func (s *site) inbox(b built) *resource {
 
 // alone are the headers of a document nobody frames.
 func alone() http.Header {
-	return http.Header{"Cross-Origin-Opener-Policy": {"same-origin"}, "Cross-Origin-Resource-Policy": {"same-origin"}}
+	return http.Header{"Cross-Origin-Opener-Policy": {"same-origin"}}
 }
 
 func documentHeader(csp string) http.Header {
@@ -274,7 +283,7 @@ func (s *site) notBuilt(err error) *resource {
 
 func (s *site) offline() *resource {
 	return s.page("You are offline", "<p>The inbox opens again once you are back online. What you wrote is kept on this device.</p>\n<p><a href=\"/inbox/\">Try again</a></p>\n",
-		http.Header{"Cache-Control": {"no-cache"}, "Cross-Origin-Resource-Policy": {"same-origin"}})
+		http.Header{"Cache-Control": {"no-cache"}})
 }
 
 // worker is the inbox's service worker. Its scope is where it lies, /inbox/:
@@ -286,7 +295,7 @@ func (s *site) worker() *resource {
 	}
 	text = strings.ReplaceAll(text, "{{version}}", hash([]byte(text+s.fill("page.html", nil)+style("page.css"))))
 	return pack(scriptKind, []byte(text), http.Header{
-		"Cache-Control": {"no-cache"}, "Cross-Origin-Resource-Policy": {"same-origin"},
+		"Cache-Control":           {"no-cache"},
 		"Content-Security-Policy": {"default-src 'none'; connect-src 'self'"},
 	})
 }
@@ -303,8 +312,5 @@ func onlyPages(doc http.Handler) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	http.Error(w, "Not found", http.StatusNotFound)
 }

@@ -103,12 +103,24 @@ func TestHeaders(t *testing.T) {
 		{"icon", h, icon},
 		{"module of another build", h, "/assets/app.0.wasm"},
 		{"missing file of the inbox", h, "/inbox/app.js"},
+		{"robots.txt", h, "/robots.txt"},
 		{"root", h, "/"},
+		{"inbox without its slash", h, "/inbox"},
+		{"odd path", h, "//widget"},
 		{"nothing", h, "/nothing"},
+		{"another method", h, "/widget"},
 		{"widget, not built", unbuilt, "/widget"},
 		{"inbox, not built", unbuilt, "/inbox/"},
 	} {
-		r := get(t, c.h, c.path, "Accept-Encoding", "gzip, deflate, br")
+		method := http.MethodGet
+		if c.name == "another method" {
+			method = http.MethodPost
+		}
+		req := httptest.NewRequest(method, "https://chat.example"+c.path, nil)
+		req.Header.Set("Accept-Encoding", "gzip, deflate, br")
+		rec := httptest.NewRecorder()
+		c.h.ServeHTTP(rec, req)
+		r := rec.Result()
 		fmt.Fprintf(&out, "# %s\n%d\n", c.name, r.StatusCode)
 		var keys []string
 		for k := range r.Header {

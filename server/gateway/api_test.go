@@ -265,6 +265,7 @@ func (w *world) checkHeaders(r reply) {
 		"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "no-referrer",
+		"Vary":                         "Authorization, Origin",
 		"X-Content-Type-Options":       "nosniff",
 	} {
 		if got := r.header.Values(name); !reflect.DeepEqual(got, []string{want}) {

@@ -92,6 +92,7 @@ func (g *Gateway) mux() http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Vary", "Authorization, Origin") // for a cache that keeps in spite of no-store
 		h.Set("X-Content-Type-Options", "nosniff")
 		defer func() {
 			if v := recover(); v != nil {
