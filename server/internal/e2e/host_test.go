@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,10 +29,17 @@ type hostPage struct {
 }
 
 // host starts a website.
-func host(t testing.TB, pages map[string]hostPage) *Host {
+func host(t testing.TB, pages map[string]hostPage) *Host { return hostAt(t, "127.0.0.1", pages) }
+
+// hostAt starts a website at a loopback address; each address is a site of its own.
+func hostAt(t testing.TB, address string, pages map[string]hostPage) *Host {
 	t.Helper()
 	h := &Host{pages: pages}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	l, err := net.Listen("tcp", address+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		page, ok := h.pages[r.URL.Path]
 		chat := h.chat
@@ -49,6 +57,9 @@ func host(t testing.TB, pages map[string]hostPage) *Host {
 		}
 		w.Write([]byte(strings.ReplaceAll(page.body, "{{chat}}", chat)))
 	}))
+	server.Listener.Close()
+	server.Listener = l
+	server.Start()
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	return h
