@@ -76,7 +76,7 @@ lint: ## formatting (gofumpt), staticcheck for the server and for the browser, a
 
 reproducible: ## build the same commit in two places with nothing cached, and compare the bytes
 	@dir=$$(mktemp -d); trap 'chmod -R u+w "$$dir"; rm -rf "$$dir"' EXIT; for n in one another/place; do \
-		git clone -q . "$$dir/$$n" && GOCACHE="$$dir/cache/$$n" $(MAKE) -s -C "$$dir/$$n" build VERSION=$(VERSION) || exit 1; \
+		git clone -q . "$$dir/$$n" && GOCACHE="$$dir/cache/$$n" $(MAKE) -s -C "$$dir/$$n" build VERSION=$(VERSION) >&2 || exit 1; \
 		sha256sum < "$$dir/$$n/bin/anteroom"; done | tee "$$dir/sums" && [ $$(sort -u "$$dir/sums" | wc -l) = 1 ] \
 		&& [ $$(wc -l < "$$dir/sums") = 2 ] && echo "the same bytes"
 

@@ -258,63 +258,54 @@ func TestPartitionedStorage(t *testing.T) {
 	a.embeds(s)
 	b.embeds(s)
 	v := visitor(t, "guest")
-	for _, strict := range []bool{false, true} {
-		name := fmt.Sprintf("third-party cookies refused %t", strict)
-		said := map[string]string{}
-		ids := map[string]string{}
-		look := func(where string) (tab *Tab, chat *Doc) {
-			t.Helper()
-			tab = v.open("about:blank")
-			if strict {
-				if err := tab.page.call("Network.setCookieControls", map[string]any{
-					"enableThirdPartyCookieRestriction": true, "disableThirdPartyCookieMetadata": true, "disableThirdPartyCookieHeuristics": true,
-				}, nil); err != nil {
-					t.Skipf("this browser has no such switch: %v", err)
-				}
-			}
-			if where == s.url {
-				tab.visit(s.url + "/chat?vendor=maple-pottery")
-				return tab, tab.top()
-			}
-			tab.visit(where + "/")
-			return tab, tab.openChat()
+	said := map[string]string{}
+	ids := map[string]string{}
+	look := func(where string) (tab *Tab, chat *Doc) {
+		t.Helper()
+		tab = v.open("about:blank")
+		if err := tab.page.call("Network.setCookieControls", map[string]any{
+			"enableThirdPartyCookieRestriction": true, "disableThirdPartyCookieMetadata": true, "disableThirdPartyCookieHeuristics": true,
+		}, nil); err != nil {
+			t.Fatal(err)
 		}
-		for i, where := range []string{a.url, b.url, s.url} {
-			tab, chat := look(where)
-			text := fmt.Sprintf("Said at place %d, %s", i, name)
-			chat.find("textbox", "Message")
-			chat.say(text)
-			chat.delivered(text)
-			for _, other := range said {
-				chat.showsNot(other)
+		if where == s.url {
+			tab.visit(s.url + "/chat?vendor=maple-pottery")
+			return tab, tab.top()
+		}
+		tab.visit(where + "/")
+		return tab, tab.openChat()
+	}
+	for i, where := range []string{a.url, b.url, s.url} {
+		tab, chat := look(where)
+		text := fmt.Sprintf("Said at place %d", i)
+		chat.find("textbox", "Message")
+		chat.say(text)
+		chat.delivered(text)
+		for _, other := range said {
+			chat.showsNot(other)
+		}
+		g, _ := chat.guestSession()
+		for at, id := range ids {
+			if id == g.ID {
+				t.Errorf("%s and %s are one guest", at, where)
 			}
-			g, _ := chat.guestSession()
-			for at, id := range ids {
-				if id == g.ID {
-					t.Errorf("%s: %s and %s are one guest", name, at, where)
-				}
-			}
-			said[where], ids[where] = text, g.ID
-			tab.close()
 		}
-		for where, text := range said { // each finds its own again
-			tab, chat := look(where)
-			chat.openRoomOf(chat.tab, "Maple Pottery")
-			chat.sees(text)
-			if g, _ := chat.guestSession(); g.ID != ids[where] {
-				t.Errorf("%s: at %s the guest was %s and is %s", name, where, ids[where], g.ID)
-			}
-			tab.close()
+		said[where], ids[where] = text, g.ID
+		tab.close()
+	}
+	for where, text := range said { // each finds its own again
+		tab, chat := look(where)
+		chat.openRoomOf(chat.tab, "Maple Pottery")
+		chat.sees(text)
+		if g, _ := chat.guestSession(); g.ID != ids[where] {
+			t.Errorf("at %s the guest was %s and is %s", where, ids[where], g.ID)
 		}
-		if strict {
-			continue
-		}
-		// The inbox knows none of them.
-		var keys string
-		v.open(s.url+"/inbox/").top().mustEval(`JSON.stringify(Object.keys(localStorage).filter((k) => k.startsWith('anteroom.inbox.')))`, &keys)
-		if keys != "[]" {
-			t.Errorf("the inbox holds %s", keys)
-		}
-		v = visitor(t, "second") // afresh for the second round
+		tab.close()
+	}
+	// The inbox knows none of them.
+	var keys string
+	v.open(s.url+"/inbox/").top().mustEval(`JSON.stringify(Object.keys(localStorage).filter((k) => k.startsWith('anteroom.inbox.')))`, &keys)
+	if keys != "[]" {
+		t.Errorf("the inbox holds %s", keys)
 	}
 }

@@ -60,13 +60,6 @@ func (l *Line) losing(which func(spoken) bool) {
 	l.lose = which
 }
 
-// lost is how many frames got lost so far.
-func (l *Line) lost() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.drops
-}
-
 // stall holds all frames of all sockets up in both directions, and closes none; the
 // API still answers. The returned function lets them go on.
 func (l *Line) stall() (resume func()) {

@@ -111,6 +111,7 @@ type Server struct {
 	url  string // the chat's public origin: the front's
 	addr string // where the binary listens, behind the front
 	shop string // the demo shop's origin
+	ops  string // where metrics are, with --ops-addr
 
 	cmd    *exec.Cmd
 	exited chan error // one value, when the process has ended
@@ -198,6 +199,8 @@ func (s *Server) start() {
 			}
 			if f := strings.Fields(line); len(f) == 2 && f[0] == "shop" {
 				s.shop = f[1]
+			} else if len(f) == 2 && f[0] == "ops" {
+				s.ops = f[1]
 			}
 		case <-deadline:
 			s.t.Fatalf("the server prints no addresses:\n%s", s.stderr)

@@ -97,27 +97,6 @@ func (s *Server) participants(credential, room string) (names []string) {
 	return names
 }
 
-// roomsWhere waits until exactly n rooms of a credential are as ok says.
-func (s *Server) roomsWhere(credential string, n int, what string, ok func(room) bool) (found []room) {
-	s.t.Helper()
-	err := awaitEvery(250*time.Millisecond, patience, fmt.Sprintf("%d rooms %s", n, what), func() (bool, error) {
-		found = found[:0]
-		for _, r := range s.rooms(credential) {
-			if ok(r) {
-				found = append(found, r)
-			}
-		}
-		if len(found) != n {
-			return false, fmt.Errorf("there are %d", len(found))
-		}
-		return true, nil
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return found
-}
-
 // mishap is what happens to the first call of a path.
 type mishap string
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -355,12 +354,4 @@ func (tab *Tab) describe() string {
 		}
 	}
 	return out
-}
-
-// within fails the test unless cond comes true in d.
-func within(t testing.TB, d time.Duration, what string, cond func() (bool, error)) {
-	t.Helper()
-	if err := awaitFor(d, what, cond); err != nil {
-		t.Error(err)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"anteroom/server/auth"
 	"anteroom/server/rooms"
@@ -68,6 +69,8 @@ func (d Deps) act(ctx context.Context, q request) (string, error) {
 		return d.listVendors(ctx)
 	case "explain":
 		return d.explain(ctx, q)
+	case "audit":
+		return d.audit(ctx, q)
 	}
 	return "", chat.Errorf(chat.CodeInvalid, "the server does not know the command %q", q.Command)
 }
@@ -239,6 +242,39 @@ func (d Deps) explain(ctx context.Context, q request) (string, error) {
 	}
 	w.Flush()
 	return b.String(), nil
+}
+
+// auditPage is how many rows of the audit table are shown at a time.
+const auditPage = 50
+
+// audit shows a page of the audit table, newest first, and how to see the next.
+func (d Deps) audit(ctx context.Context, q request) (string, error) {
+	if q.Before < 0 {
+		return "", chat.Errorf(chat.CodeInvalid, "--before must be the number of a row")
+	}
+	var stored []storage.AuditEntry
+	err := d.Storage.View(ctx, func(r storage.Reader) (err error) {
+		stored, err = r.Audit(q.Before, auditPage)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	var rows [][]string
+	for _, e := range stored {
+		row := []string{strconv.FormatInt(e.ID, 10), time.UnixMilli(e.At).UTC().Format(time.RFC3339), e.Action, string(e.Actor), e.Subject, string(e.Room), e.Detail}
+		for i, cell := range row {
+			if cell == "" {
+				row[i] = "-"
+			}
+		}
+		rows = append(rows, row)
+	}
+	out := table("ROW AT ACTION ACTOR SUBJECT ROOM DETAIL", rows)
+	if len(stored) == auditPage {
+		out += fmt.Sprintf("\nolder rows: anteroom audit --before %d\n", stored[len(stored)-1].ID)
+	}
+	return out, nil
 }
 
 func yes(b bool) string {

@@ -42,11 +42,12 @@ const Usage = `  anteroom user add [--name NAME] [--role user|admin] [--password
   anteroom vendor member [--remove] SLUG USERNAME
   anteroom vendor list
   anteroom explain ROOM USER|GUEST_SESSION|SESSION
+  anteroom audit [--before ROW]
   anteroom backup FILE
 `
 
 // Commands are the first words that Run takes.
-var Commands = []string{"user", "vendor", "explain", "backup"}
+var Commands = []string{"user", "vendor", "explain", "audit", "backup"}
 
 // usageError is a mistake of the operator's: exit code 2.
 type usageError struct{ error }
@@ -68,6 +69,7 @@ type request struct {
 	Remove   bool      `json:"remove,omitempty"`
 	Room     string    `json:"room,omitempty"`
 	About    string    `json:"about,omitempty"`
+	Before   int64     `json:"before,omitempty"`
 
 	file  string // of a backup; written where the command was typed
 	fresh bool   // may make the data folder
@@ -77,6 +79,7 @@ type request struct {
 type options struct {
 	data, name, role, avatar string
 	passwordStdin, remove    bool
+	before                   int64
 	passwordMemory           uint
 }
 
@@ -112,6 +115,7 @@ var specs = []spec{
 	{"explain", "", "ROOM and a username, or the id of a user, guest session or session", 2, false, false, func(_ options, a []string) request {
 		return request{Room: a[0], About: a[1]}
 	}},
+	{"audit", "before", "", 0, false, false, func(o options, _ []string) request { return request{Before: o.before} }},
 	{"backup", "", "FILE", 1, false, false, func(_ options, a []string) request { return request{file: a[0]} }},
 }
 
@@ -199,6 +203,7 @@ func parse(sp spec, args []string, env Env) (options, []string, error) {
 	all.StringVar(&o.avatar, "avatar", "", "")
 	all.BoolVar(&o.passwordStdin, "password-stdin", false, "")
 	all.BoolVar(&o.remove, "remove", false, "")
+	all.Int64Var(&o.before, "before", 0, "")
 	all.StringVar(&o.data, "data", "./data", "")
 	all.UintVar(&o.passwordMemory, "password-memory", 0, "")
 

@@ -1,5 +1,5 @@
 // Package operator is the operator's commands: accounts, vendors, why somebody
-// can or can't reach a room, and backups.
+// can or can't reach a room, what was audited, and backups.
 //
 // A command is parsed and checked where it was typed, and carried out by one
 // of two: the running server, reached through a socket file in the data

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -303,4 +304,27 @@ func TestCommandsReachOpenSockets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The audit table is shown page by page, newest first, one row a line whatever
+// is in it.
+func TestAuditCommand(t *testing.T) {
+	d := newDesk(t)
+	for i := range 30 {
+		d.good("a long password", "user", "add", "--password-stdin", fmt.Sprint("u", i))
+		d.good("", "user", "role", fmt.Sprint("u", i), "admin")
+	}
+	first := d.good("", "audit")
+	lines := strings.Split(strings.TrimSpace(first), "\n")
+	if len(lines) != 1+auditPage+2 || !strings.HasPrefix(lines[0], "ROW") || !strings.Contains(lines[1], " role ") || !strings.Contains(lines[2], " user_added ") {
+		t.Fatalf("the first page is\n%s", first)
+	}
+	next := strings.Fields(lines[len(lines)-1])
+	second := d.good("", next[len(next)-3:]...)
+	if rest := strings.Split(strings.TrimSpace(second), "\n"); len(rest) != 1+10 || strings.Contains(second, "older rows") {
+		t.Errorf("the second page is\n%s", second)
+	}
+	d.bad(2, "before", "", "audit", "--before", "x")
+	d.bad(2, "row", "", "audit", "--before", "-1")
+	d.bad(2, "nothing more", "", "audit", "1")
 }
