@@ -155,6 +155,32 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// Whatever a request says, the page under an address is the same bytes with the
+// same headers: a cache on the way can be given nothing to keep for others.
+func TestPagesAreTheSameForAll(t *testing.T) {
+	h := Handler(testConfig(t))
+	for _, path := range []string{"/embed.js", "/widget", "/chat", "/inbox/", "/inbox/sw.js", "/inbox/manifest.webmanifest", "/inbox/offline", "/assets/app.1.wasm", "/nothing", "/"} {
+		plain := get(t, h, path)
+		body := text(t, plain)
+		for _, odd := range [][]string{
+			{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "http"}, {"X-Original-URL", "/chat"}, {"X-Rewrite-URL", "/inbox/"}, {"Forwarded", "host=evil.example"},
+			{"Origin", "https://evil.example"}, {"Referer", "https://evil.example/"}, {"Cookie", "a=b"}, {"Authorization", "Bearer x"}, {"Accept-Language", "de"}, {"User-Agent", "<script>"},
+			{"Range", "bytes=0-1"}, {"X-HTTP-Method-Override", "POST"}, {"Sec-Fetch-Dest", "script"}, {"Accept", "application/json"},
+		} {
+			r := get(t, h, path, odd...)
+			if got := text(t, r); got != body || r.StatusCode != plain.StatusCode || fmt.Sprint(r.Header) != fmt.Sprint(plain.Header) {
+				t.Errorf("%s with %q: %d %v", path, odd, r.StatusCode, r.Header)
+			}
+		}
+		if r := get(t, h, path+"?vendor=x&cb=evil"); text(t, r) != body {
+			t.Errorf("%s changes with its query", path)
+		}
+		if strings.Contains(body, "evil") {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+}
+
 func TestCodings(t *testing.T) {
 	h := Handler(testConfig(t))
 	for _, c := range []struct{ accept, want string }{

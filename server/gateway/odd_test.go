@@ -120,6 +120,9 @@ func TestOddIDsInPaths(t *testing.T) {
 	for _, query := range []string{"user", "guest_session", "session"} {
 		queries := []string{string(o.other) + "&" + query + "=" + string(o.third), string(o.other) + ";" + query + "=" + string(o.third)}
 		for _, odd := range oddSpellings(string(o.other), string(o.third)) {
+			if _, err := chat.ParseGuestSessionID(odd); err == nil && query == "guest_session" {
+				continue // a user's id with another prefix is a good question about a guest session nobody has
+			}
 			queries = append(queries, url.QueryEscape(odd))
 		}
 		for _, q := range queries {
