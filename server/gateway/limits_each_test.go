@@ -433,12 +433,12 @@ func serveWith(t *testing.T, l Limits, h http.Handler) (addr string) {
 func trickle(t *testing.T, l Limits, limit time.Duration, begin string) {
 	w := newWorldAt(t, Limits{}, "http://chat.example")
 	addr := serveWith(t, l, w.gateway.Handler())
+	began := time.Now() // before the connection, with which the server's clock begins
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	began := time.Now()
 	fmt.Fprint(c, strings.ReplaceAll(begin, "HOST", "chat.example"))
 	stop := make(chan struct{})
 	defer close(stop)
