@@ -163,9 +163,21 @@ func TestPagesAreTheSameForAll(t *testing.T) {
 		plain := get(t, h, path)
 		body := text(t, plain)
 		for _, odd := range [][]string{
-			{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "http"}, {"X-Original-URL", "/chat"}, {"X-Rewrite-URL", "/inbox/"}, {"Forwarded", "host=evil.example"},
-			{"Origin", "https://evil.example"}, {"Referer", "https://evil.example/"}, {"Cookie", "a=b"}, {"Authorization", "Bearer x"}, {"Accept-Language", "de"}, {"User-Agent", "<script>"},
-			{"Range", "bytes=0-1"}, {"X-HTTP-Method-Override", "POST"}, {"Sec-Fetch-Dest", "script"}, {"Accept", "application/json"},
+			{"X-Forwarded-Host", "evil.example"},
+			{"X-Forwarded-Proto", "http"},
+			{"X-Original-URL", "/chat"},
+			{"X-Rewrite-URL", "/inbox/"},
+			{"Forwarded", "host=evil.example"},
+			{"Origin", "https://evil.example"},
+			{"Referer", "https://evil.example/"},
+			{"Cookie", "a=b"},
+			{"Authorization", "Bearer x"},
+			{"Accept-Language", "de"},
+			{"User-Agent", "<script>"},
+			{"Range", "bytes=0-1"},
+			{"X-HTTP-Method-Override", "POST"},
+			{"Sec-Fetch-Dest", "script"},
+			{"Accept", "application/json"},
 		} {
 			r := get(t, h, path, odd...)
 			if got := text(t, r); got != body || r.StatusCode != plain.StatusCode || fmt.Sprint(r.Header) != fmt.Sprint(plain.Header) {

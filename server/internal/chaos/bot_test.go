@@ -48,7 +48,6 @@ type bot struct {
 	lastHead int64
 	lastLen  int
 	faults   []string
-	writing  bool
 
 	written atomic.Int64
 	welcome atomic.Int64 // Unix nanoseconds of the last welcome

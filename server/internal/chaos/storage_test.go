@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +47,6 @@ func lockDatabase(path string) int {
 // outage is what plain clients see of a storage that takes no writes: how often
 // each answer came, and how long the slowest took.
 type outage struct {
-	mu      sync.Mutex
 	acks    int
 	codes   map[chat.Code]int
 	status  map[int]int
