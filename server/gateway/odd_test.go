@@ -199,8 +199,11 @@ func TestOddIDsInFrames(t *testing.T) {
 				before := o.state(o.foreign)
 				got := ask(payload)
 				what := fmt.Sprintf("%s with %s as %s", frame, shape, name)
-				o.judge(what, errorOf(got), protocol.EncodeServer(got), before)
 				same := shape == "another in another case" || strings.Contains(shape, `r\u005f`)
+				if same && errorOf(got) == chat.CodeRoomClosed {
+					continue // it named the own room, as it should, and a frame before has closed that
+				}
+				o.judge(what, errorOf(got), protocol.EncodeServer(got), before)
 				if errorOf(got) == "" && !same {
 					t.Errorf("%s: %s", what, protocol.EncodeServer(got))
 				}
