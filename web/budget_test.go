@@ -12,7 +12,7 @@ import (
 const (
 	loaderBudget   = 4096
 	documentBudget = 14 << 10 // one round trip of a fresh connection
-	moduleBudget   = 1_000_000
+	moduleBudget   = 880_000
 )
 
 func packed(t testing.TB, path string) int {

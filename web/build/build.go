@@ -128,10 +128,10 @@ func compile(o options, work string) ([]byte, error) {
 		return nil, fmt.Errorf("compile ./app: %w", err)
 	}
 	module, err := os.ReadFile(out)
-	if err == nil && o.slim && !o.lines {
-		err = dropLines(module)
+	if err != nil || !o.slim {
+		return module, err
 	}
-	return module, err
+	return slimData(module, o.lines)
 }
 
 // put stores data in dist as stem.<hash>ext.br and .gz.

@@ -77,20 +77,62 @@ func main() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	less := bytes.Clone(whole)
-	if err := dropLines(less); err != nil {
-		t.Fatal(err)
+	written := func(lines bool) []byte {
+		t.Helper()
+		out, err := slimData(bytes.Clone(whole), lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(module, out, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return out
 	}
-	if err := os.WriteFile(module, less, 0o644); err != nil {
-		t.Fatal(err)
+	merged := written(true)
+	if got := run(); got != strings.Replace(want, "%s", "true true true", 1) {
+		t.Errorf("merged, with lines: %s", got)
 	}
+	less := written(false)
 	if got := run(); got != strings.Replace(want, "%s", "false false true", 1) {
 		t.Errorf("without lines: %s", got)
 	}
-	if before, after := bytes.Count(whole, []byte{0}), bytes.Count(less, []byte{0}); after < before+50_000 {
+	if before, after := bytes.Count(merged, []byte{0}), bytes.Count(less, []byte{0}); after < before+50_000 {
 		t.Errorf("only %d bytes were blanked", after-before)
 	}
-	if err := dropLines([]byte("\x00asm\x01\x00\x00\x00")); err == nil {
-		t.Error("an empty module is taken for one of Go's")
+	_, old, err := dataSection(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, segments, err := dataSection(merged)
+	if err != nil || len(segments) >= 20 || len(old) < 1000 {
+		t.Errorf("%d segments of %d are left (%v)", len(segments), len(old), err)
+	}
+	// Merging alone changes no byte of the memory.
+	from, to := image{old}, image{segments}
+	for _, s := range segments {
+		for at := s.at; at < s.at+uint64(len(s.bytes)); at++ {
+			if from.u8(at) != to.u8(at) {
+				t.Fatalf("merging changes the byte at %d from %d to %d", at, from.u8(at), to.u8(at))
+			}
+		}
+	}
+	for _, s := range old {
+		if len(s.bytes) > 0 && (to.byteAt(s.at) == nil || to.byteAt(s.at+uint64(len(s.bytes))-1) == nil) {
+			t.Fatalf("merging loses the %d bytes at %d", len(s.bytes), s.at)
+		}
+	}
+	for _, module := range []string{"", "\x00asm\x01\x00\x00\x00", "\x00asm\x01\x00\x00\x00\x0b\x01\x00"} {
+		if _, err := slimData([]byte(module), false); err == nil {
+			t.Errorf("%q is taken for a module of Go's", module)
+		}
+	}
+}
+
+func TestSignedNumbers(t *testing.T) {
+	for _, v := range []int64{0, 1, 63, 64, -1, -64, -65, 127, 128, 1 << 30, -1 << 31, 1<<31 - 1} {
+		b := appendSigned(nil, v)
+		if got, n := signed(append(b, 0xff)); got != v || n != len(b) {
+			t.Errorf("%d is read back from % x as %d, %d bytes", v, b, got, n)
+		}
 	}
 }
