@@ -11,6 +11,10 @@
 // revision changed, and its rows only where their entry changed. A keystroke
 // changes neither.
 //
+// The log keeps its place on screen by the lower edge of the topmost row on
+// screen, noted when it is drawn (not when that was asked for: visitors scroll
+// on meanwhile) and restored in the same frame.
+//
 // go-app compares by position, keeps the first closure a handler had, and
 // drops empty values. Hence: entries of lists are components whose handlers
 // are methods (a method reads the fields of now, a closure those of then),

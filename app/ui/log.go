@@ -48,7 +48,9 @@ type MessageLog struct {
 	drawn  []*Entry // of the last Render: what is equal keeps its pointer
 }
 
-// anchor is the row whose place on screen is kept while rows change around it.
+// anchor is the row whose place on screen is kept while rows change around it:
+// that of its lower edge, because the day above a row goes when an older row
+// comes before it.
 type anchor struct {
 	key    string
 	offset int
@@ -96,7 +98,6 @@ func (l *MessageLog) OnUpdate(ctx app.Context) {
 	if rv := l.M.view.Room; rv != nil && !l.stick && rv.Timeline.Head > l.head && l.head > 0 {
 		l.fresh = l.fresh || l.news(rv)
 	}
-	l.keep()
 	ctx.Defer(l.settle)
 }
 
@@ -128,6 +129,8 @@ func (l *MessageLog) window(events []chat.Event) (lo, hi int) {
 
 // Render draws the window.
 func (l *MessageLog) Render() app.UI {
+	// Now and not when the change was asked for: the visitor scrolls on meanwhile.
+	l.keep()
 	m := l.M
 	rv := m.view.Room
 	if rv == nil {
@@ -234,12 +237,10 @@ func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
 		return
 	case above < nearEdge && lo > 0:
 		l.stick = false
-		l.keep()
 		l.top = events[max(0, lo-StepRows)].Seq
 		l.after()
 		return
 	case below < nearEdge && hi < len(events):
-		l.keep()
 		l.top = events[min(len(events)-1, lo+StepRows)].Seq
 		l.after()
 		return
@@ -263,7 +264,7 @@ func (l *MessageLog) older(rv *store.RoomView) {
 
 // element is the scrolling element, nil where there is none (yet).
 func (l *MessageLog) element() app.Value {
-	if !app.IsClient || !l.Mounted() {
+	if !app.IsClient || l.after == nil || !l.Mounted() { // a log that is being drawn first counts as mounted, and has no element yet
 		return nil
 	}
 	el := l.JSValue().Call("querySelector", ".log")
@@ -286,15 +287,19 @@ func (l *MessageLog) keep() {
 	for lo < hi {
 		mid := (lo + hi) / 2
 		row := rows.Index(mid)
-		if row.Get("offsetTop").Int()+row.Get("offsetHeight").Int() <= top {
+		if lowerEdge(row) <= top {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
 	if row := rows.Index(lo); row.Truthy() {
-		l.anchor = anchor{row.Get("id").String(), row.Get("offsetTop").Int() - top}
+		l.anchor = anchor{row.Get("id").String(), lowerEdge(row) - top}
 	}
+}
+
+func lowerEdge(row app.Value) int {
+	return row.Get("offsetTop").Int() + row.Get("offsetHeight").Int()
 }
 
 // settle runs after the rows were drawn: it keeps what was on screen there,
@@ -310,8 +315,9 @@ func (l *MessageLog) settle(ctx app.Context) {
 			el.Set("scrollTop", el.Get("scrollHeight").Int())
 		} else if l.anchor.key != "" {
 			if row := app.Window().GetElementByID(l.anchor.key); row.Truthy() {
-				el.Set("scrollTop", row.Get("offsetTop").Int()-l.anchor.offset)
+				el.Set("scrollTop", lowerEdge(row)-l.anchor.offset)
 			}
+			l.anchor = anchor{} // it was the place of that moment
 		}
 		if rv.HistoryMore && el.Get("scrollTop").Int() < nearEdge {
 			if lo, _ := l.window(rv.Timeline.Events); lo == 0 {
