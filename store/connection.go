@@ -113,6 +113,10 @@ func (m *Machine) connected(number int64) {
 	}
 	m.conn.phase, m.conn.heard = greeting, m.now
 	m.ask(protocol.ClientFrame{Hello: hello}, request{kind: askHello})
+	// The list is asked for in the same breath: frames are carried out in order,
+	// and waiting for the welcome would cost a round trip before the first room
+	// shows. Where the answer is no, the socket ends and both requests with it.
+	m.refreshRooms()
 }
 
 // ask sends a frame whose answer matters.
@@ -134,7 +138,6 @@ func (m *Machine) welcomed(w *protocol.Welcome) {
 		m.user.Expires = w.Expires
 		m.planToken()
 	}
-	m.refreshRooms()
 	if r := m.open[m.current]; r != nil {
 		m.join(r)
 	} else if m.current != "" && m.wanted == "" && m.inList(m.current) {

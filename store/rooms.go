@@ -29,7 +29,7 @@ func (m *Machine) fetchRooms(in FetchRooms) {
 
 // refreshRooms asks for the first page. Without a connection it comes with the next one.
 func (m *Machine) refreshRooms() {
-	if !m.online() {
+	if !m.online() && m.conn.phase != greeting {
 		return
 	}
 	m.listMore, m.listAt = false, 0

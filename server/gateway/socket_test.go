@@ -95,6 +95,42 @@ func TestHelloIsRefused(t *testing.T) {
 	}
 }
 
+func TestFramesMayFollowHelloAtOnce(t *testing.T) {
+	w := newWorld(t, Limits{})
+	g := w.guest()
+	const rooms = `{"id":2,"rooms":{}}`
+	for _, gap := range []string{"one message", "two messages"} {
+		send := func(p *peer, credential string) {
+			if gap == "one message" {
+				p.raw(hello(credential, chat.SurfaceWidget, "") + "\n" + rooms)
+				return
+			}
+			p.raw(hello(credential, chat.SurfaceWidget, ""))
+			p.raw(rooms)
+		}
+		p := w.dial("")
+		send(p, g.Credential)
+		if f := p.until(func(f protocol.ServerFrame) bool { return f.Re != 0 }); f.Welcome == nil {
+			t.Fatalf("%s: the first answer is %s", gap, protocol.EncodeServer(f))
+		}
+		if f := p.until(func(f protocol.ServerFrame) bool { return f.Re != 0 }); f.Re != 2 || f.Rooms == nil {
+			t.Fatalf("%s: the second answer is %s", gap, protocol.EncodeServer(f))
+		}
+	}
+	// One message only: what is written to a socket that the server has closed may fail.
+	p := w.dial("")
+	p.raw(hello("gs_x", chat.SurfaceWidget, "") + "\n" + rooms)
+	code, frames := p.end()
+	for _, f := range frames {
+		if f.Error == nil && f.Bye == nil || f.Re == 2 {
+			t.Errorf("after a refused hello: %s", protocol.EncodeServer(f))
+		}
+	}
+	if code != 4501 {
+		t.Errorf("closed with %d", code)
+	}
+}
+
 func TestDeniedJoinChangesNothing(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.vendor("maple", w.user("mia", chat.RoleUser))
