@@ -7,6 +7,9 @@
 // go-app replaces the body's first element and owns nothing else. The composer
 // is the shell's; the app adopts it with text, focus and caret untouched.
 //
+// The start gives the thread back to the page between its steps (breathe): a
+// key press waits for a step, not for all of them.
+//
 // # Debugging
 //
 // window.useChatStore() gives a live, read-only object: isConnected,

@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	breathe() // the program has started: one task
 	guardSockets()
 	s := newShell()
 	surface := s.surface()
@@ -43,6 +44,7 @@ func main() {
 	})
 	go c.Run(context.Background()) // owned by the page: it ends with the document
 	<-first
+	breathe() // the store runs: another
 
 	s.m = ui.NewModel(c, s, &ui.English, ui.Clock{Now: now, Offset: offset})
 	s.device()
@@ -52,7 +54,19 @@ func main() {
 		}
 		return &ui.Widget{M: s.m, Ready: s.ready}
 	})
+	breathe() // what the screen is made of stands; go-app draws it in a third
 	app.RunWhenOnBrowser()
+}
+
+// breathe gives the thread back to the page before the next step of the start,
+// so that what waits there, a key press before all, is not kept waiting for all
+// of it: the start is several shorter tasks instead of a long one.
+func breathe() {
+	next := make(chan struct{})
+	f := js.FuncOf(func(js.Value, []js.Value) any { close(next); return nil })
+	js.Global().Call("setTimeout", f, 0)
+	<-next
+	f.Release()
 }
 
 // ready runs on the UI goroutine when the first screen stands.

@@ -366,10 +366,13 @@ async function start() {
   if (loading !== current) return;
   clearTimeout(stallTimer);
   await quiet();
+  await breath();
   if (goRuns || loading !== current) return;
   try {
     const go = new Go();
     const instance = await WebAssembly.instantiate(module, go.importObject);
+    await breath();
+    if (goRuns || loading !== current) return;
     if (line.textContent) status('');
     goRuns = true;
     go.run(instance).then(() => fail(texts.stopped), () => fail(texts.stopped));
@@ -378,6 +381,8 @@ async function start() {
     fail(texts.failed);
   }
 }
+// breath ends the task: a key that waits is heard before the next step of the start.
+const breath = () => new Promise((resolve) => setTimeout(resolve));
 function quiet() {
   return new Promise((resolve) => {
     const begun = now();
@@ -515,6 +520,7 @@ fit();
 saveTyped();
 showQueued();
 if (embedded && host.origin) {
+  if (window.name === 'anteroom') load(); // the loader wants the chat, not the unread count: no need to wait for its init
   post({type: 'hello'});
 } else if (embedded) {
   status(texts.refused, texts.newTab, () => window.open('/chat', '_blank', 'noopener'));

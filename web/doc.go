@@ -66,6 +66,33 @@
 //	screen(name)  inbox below 900 px: which region shows, "rooms" (default), "room" or
 //	           "about" (body class screen-<name>); above it all three show
 //
+// # When WebAssembly starts
+//
+// The module is fetched and compiled, off the main thread, from the moment the
+// loader wants the chat (hover, focus, touch, click): it names the frame
+// "anteroom", and the boot script begins without waiting for init. A frame
+// that is there for the unread count has no name and fetches nothing. Go runs
+// once the panel is open, not before, and not under the visitor's fingers: at
+// once after 120 ms without a key, else in the first pause of a second, at the
+// latest after 15 s, at once after Enter.
+//
+// Measured with make bench-web at mid (CPU 4×, 165 ms), old and new taking turns:
+//
+//   - The start was one task of 0.6–0.8 s on a cold visit (Go's own start, the
+//     store, and the first screen, each compiled as it runs). It is cut where
+//     the page can breathe: between compiling, instantiating and running here,
+//     and between Go's start, the store and the screen in app/main. The longest
+//     task is halved, and the letter that waits for it comes as much sooner.
+//   - Compiling in a worker and posting the module over was rejected: streaming
+//     compilation is off the main thread already, and what blocks is running,
+//     which only this thread can do. The worker would be one more script.
+//   - Starting on hover was rejected: the visitor who only passes by would pay
+//     for it with the host page's main thread.
+//   - A pause shorter than a second puts the first of those tasks within a
+//     second of a key; it was left.
+//   - The list of rooms is asked for together with hello (package store), and
+//     the history with the list's answer: each round trip is 165 ms.
+//
 // # Layout
 //
 // shell.css lays out the body and sets the variables (--accent, --ink, …, as

@@ -128,7 +128,8 @@ function load(light) {
     return;
   }
   idle = light;
-  frame = make('iframe', '', {title: 'Chat', src: origin + '/widget#' + location.origin});
+  // The name tells the frame to fetch WebAssembly at once, not only when it was greeted.
+  frame = make('iframe', '', {title: 'Chat', name: light ? '' : 'anteroom', src: origin + '/widget#' + location.origin});
   frame.onload = function () { loaded = true; expect(3000); };
   panel.appendChild(frame);
 }
@@ -262,12 +263,16 @@ function Anteroom(name, a, b) {
 Anteroom.attach = attach;
 w.Anteroom = Anteroom;
 function begin() {
-  var calls = queue, known = flag(), c = navigator.connection || {};
+  var calls = queue, c = navigator.connection || {};
   queue = 0;
   try { attach(); } catch (e) { gone = true; return; }
   w.addEventListener('message', hear);
   calls.forEach(function (args) { Anteroom.apply(0, args); });
-  if (known && (known === '-' || !c.saveData)) (w.requestIdleCallback || function (fn) { setTimeout(fn, 2000); })(function () { load(true); });
+  // A page's first look into its storage waits for another process: not before the page is idle.
+  (w.requestIdleCallback || function (fn) { setTimeout(fn, 2000); })(function () {
+    var known = flag();
+    if (known && (known === '-' || !c.saveData)) load(true);
+  });
 }
 if (d.body) begin(); else d.addEventListener('DOMContentLoaded', begin);
 })(window, document);
