@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/tracing"
 	"github.com/chromedp/chromedp"
 )
 
@@ -50,12 +51,15 @@ type browser struct {
 	ctx    context.Context
 	target *chromedp.Target
 	stop   func()
+	probe  string // the identifier of the script in each document
 
 	mu       sync.Mutex
 	notes    []note
 	requests map[network.RequestID]*request
 	order    []*request
 	changed  chan struct{} // has a value after a change
+	events   []json.RawMessage
+	traced   chan struct{} // closed when a trace is complete
 }
 
 func chromium() (string, error) {
@@ -102,13 +106,18 @@ func launch() (*browser, error) {
 		{"Page.enable", nil},
 		{"Network.enable", nil},
 		{"Runtime.addBinding", map[string]any{"name": "bench"}},
-		{"Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": probeScript}},
 	} {
 		if err := b.call(c.method, c.params, nil); err != nil {
 			b.stop()
 			return nil, err
 		}
 	}
+	var added struct{ Identifier string }
+	if err := b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": probeScript}, &added); err != nil {
+		b.stop()
+		return nil, err
+	}
+	b.probe = added.Identifier
 	return b, nil
 }
 
@@ -129,6 +138,14 @@ func (b *browser) listen(ev any) {
 			b.requests[e.RequestID] = r
 			b.order = append(b.order, r)
 		}
+		return
+	case *tracing.EventDataCollected:
+		for _, v := range e.Value {
+			b.events = append(b.events, json.RawMessage(v))
+		}
+		return
+	case *tracing.EventTracingComplete:
+		close(b.traced)
 		return
 	case *network.EventLoadingFinished:
 		if r := b.requests[e.RequestID]; r != nil {

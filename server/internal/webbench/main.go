@@ -68,7 +68,7 @@ func run(p plan) error {
 			s, g := servers[name], guests[name]
 			for _, mid := range []bool{true, false} {
 				for _, v := range visits {
-					if name != p.names[0] && !v.compared || !strings.Contains(v.name, p.only) {
+					if name != p.names[0] && !v.compared || mid && v.name == "loader" || !strings.Contains(v.name, p.only) {
 						continue
 					}
 					f, err := one(s, g, mid, v)
@@ -80,6 +80,23 @@ func run(p plan) error {
 			}
 		}
 		fmt.Fprintf(os.Stderr, "run %d of %d done after %.0f s\n", i+1, p.runs, time.Since(begun).Seconds())
+	}
+	first := servers[p.names[0]]
+	if strings.Contains("lighthouse", p.only) {
+		if err := lighthouse(first, p.out, min(p.runs, 5), func(f figures) { res.add(p.names[0], atMid, f) }); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "Lighthouse done after %.0f s\n", time.Since(begun).Seconds())
+	}
+	if strings.Contains("long room", p.only) {
+		for range min(p.runs, 2) {
+			f := figures{}
+			if err := longRoom(first, f); err != nil {
+				return fmt.Errorf("long room: %w", err)
+			}
+			res.add(p.names[0], atMid, f)
+		}
+		fmt.Fprintf(os.Stderr, "long rooms done after %.0f s\n", time.Since(begun).Seconds())
 	}
 	if err := os.MkdirAll(p.out, 0o755); err != nil {
 		return err
@@ -104,7 +121,7 @@ type visit struct {
 }
 
 var visits = []visit{
-	{"first", true, func(b *browser, s *server, _ *guest, f figures, throttle func() error) error {
+	{"first", false, func(b *browser, s *server, _ *guest, f figures, throttle func() error) error {
 		if err := throttle(); err != nil {
 			return err
 		}
@@ -126,6 +143,7 @@ var visits = []visit{
 		time.Sleep(time.Second) // the cache is written
 		return b.back(s, f, "repeat")
 	}},
+	{"loader", false, func(b *browser, s *server, _ *guest, f figures, _ func() error) error { return b.loader(s, f) }},
 	{"settled", false, func(b *browser, s *server, _ *guest, f figures, throttle func() error) error {
 		if err := throttle(); err != nil {
 			return err

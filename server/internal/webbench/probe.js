@@ -40,7 +40,7 @@ addEventListener('input', (e) => {
   const first = !letter;
   letter = true;
   if (first) say('letter', {text: e.target.value});
-  if (first || probe.watch) painted(() => say(first ? 'painted' : 'drawn'));
+  if (first) painted(() => say('painted'));
 }, true);
 
 let row = false, live = false;
@@ -51,7 +51,21 @@ const look = new MutationObserver(() => {
 look.observe(document, {childList: true, subtree: true, attributes: true, attributeFilter: ['class']});
 
 // ---- what goes on inside
-const probe = window.benchProbe = {busy: 0, memory: null, watch: false, got: 0};
+const probe = window.benchProbe = {busy: 0, memory: null, got: 0};
+// shown tells when a text was painted, and when the socket had brought it.
+probe.shown = (text) => new Promise((done) => {
+  const log = document.getElementById('log');
+  const check = () => {
+    const rows = log.querySelectorAll('.row'), last = rows[rows.length - 1];
+    if (!last || !last.textContent.includes(text)) return;
+    seen.disconnect();
+    const got = probe.got, changed = at();
+    painted(() => done({changed: changed - got, painted: at() - got, rows: rows.length}));
+  };
+  const seen = new MutationObserver(check);
+  seen.observe(log, {childList: true, subtree: true, characterData: true});
+  check();
+});
 const W = window.WebSocket;
 let socket = false;
 window.WebSocket = class extends W {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -27,7 +28,7 @@ type server struct {
 	shop  *front
 	dir   string
 	cmd   *exec.Cmd
-	calls int
+	calls atomic.Int64
 }
 
 var listening = regexp.MustCompile(`listening on ([^)]+)\)`)
@@ -167,6 +168,6 @@ func (s *server) chatted(n int) (*guest, error) {
 }
 
 func (s *server) say(room, credential, text string) error {
-	s.calls++
-	return s.call("POST", "/api/rooms/"+room+"/messages", credential, map[string]string{"cmid": fmt.Sprintf("b%d", s.calls), "text": text}, nil)
+	n := s.calls.Add(1)
+	return s.call("POST", "/api/rooms/"+room+"/messages", credential, map[string]string{"cmid": fmt.Sprintf("b%d", n), "text": text}, nil)
 }
