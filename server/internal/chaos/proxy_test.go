@@ -24,7 +24,7 @@ import (
 type proxy struct {
 	s     *server
 	l     net.Listener
-	hide  atomic.Pointer[string] // from where the server says this, nothing is passed on
+	hide  atomic.Pointer[string] // from where the server says this behind its welcome, nothing is passed on
 	cuts  atomic.Int64
 	done  sync.WaitGroup
 	mu    sync.Mutex // guards conns
@@ -95,7 +95,9 @@ func (p *proxy) carry(in net.Conn) {
 		mute := false
 		for {
 			n, err := out.Read(b)
-			if word := p.hide.Load(); word != nil && bytes.Contains(b[:n], []byte(*word)) {
+			// The list that comes with a welcome shows the last message, and is no ack of it:
+			// a client that never heard its welcome would have no reason to send again.
+			if word := p.hide.Load(); word != nil && bytes.Contains(b[:n], []byte(*word)) && !bytes.Contains(b[:n], []byte(`"welcome":`)) {
 				mute = true
 			}
 			if n > 0 && !mute {
