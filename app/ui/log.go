@@ -34,6 +34,7 @@ type MessageLog struct {
 
 	top    int64 // seq the window begins at; 0 while it follows the end
 	stick  bool  // the end is on screen and stays there
+	pinned int   // scrollTop when the end was last put on screen; 0 where nothing is known of it
 	fresh  bool  // something new is below the screen
 	head   int64 // the newest seq that was drawn
 	marked int64 // the newest seq that was told to be read
@@ -66,8 +67,8 @@ func (l *MessageLog) OnMount(ctx app.Context) {
 	l.after = func() { ctx.Defer(l.settle) }
 	if observer := app.Window().Get("ResizeObserver"); app.IsClient && observer.Truthy() {
 		l.resize = app.FuncOf(func(app.Value, []app.Value) any {
-			if el := l.element(); l.stick && el != nil {
-				el.Set("scrollTop", el.Get("scrollHeight").Int())
+			if el := l.element(); el != nil && l.follows(el) {
+				l.pin(el)
 			}
 			return nil
 		})
@@ -90,7 +91,7 @@ func (l *MessageLog) OnDismount() {
 func (l *MessageLog) OnUpdate(ctx app.Context) {
 	if l.Place != l.placed || l.Jump != l.jumped {
 		l.placed, l.jumped = l.Place, l.Jump
-		l.top, l.stick, l.fresh = 0, true, false
+		l.toEnd()
 	}
 	if l.Place != l.shown {
 		l.shown, l.marked, l.head = l.Place, 0, 0
@@ -213,8 +214,44 @@ func typists(m *Model) string {
 }
 
 func (l *MessageLog) onPill(app.Context, app.Event) {
-	l.top, l.stick, l.fresh = 0, true, false
+	l.toEnd()
 	l.after()
+}
+
+// toEnd makes the window follow the end from now on.
+func (l *MessageLog) toEnd() { l.top, l.stick, l.pinned, l.fresh = 0, true, 0, false }
+
+// pin puts the end on screen.
+func (l *MessageLog) pin(el app.Value) {
+	el.Set("scrollTop", el.Get("scrollHeight").Int())
+	l.pinned = el.Get("scrollTop").Int()
+}
+
+// follows tells whether the end is to stay on screen. A visitor who has just
+// scrolled up has left it, although their scroll event may not have come yet:
+// rows that are drawn meanwhile must not take them back.
+func (l *MessageLog) follows(el app.Value) bool {
+	if !l.stick {
+		return false
+	}
+	above := el.Get("scrollTop").Int()
+	switch below := el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int(); {
+	case below <= atBottom:
+		l.pinned = above // less than it was where the rows have become shorter
+	case above < l.pinned-atBottom:
+		l.leave()
+	}
+	return l.stick
+}
+
+// leave ends following: the window stays where it is.
+func (l *MessageLog) leave() {
+	rv := l.M.view.Room
+	if rv == nil || len(rv.Timeline.Events) == 0 {
+		return
+	}
+	lo, _ := l.window(rv.Timeline.Events)
+	l.top, l.stick = rv.Timeline.Events[lo].Seq, false
 }
 
 // onScroll moves the window when an end comes near. Most scroll events change
@@ -232,7 +269,7 @@ func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
 	stick := below <= atBottom && hi == len(events)
 	switch {
 	case stick && !l.stick:
-		l.stick, l.top, l.fresh = true, 0, false
+		l.toEnd()
 		l.after()
 		return
 	case above < nearEdge && lo > 0:
@@ -245,9 +282,8 @@ func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
 		l.after()
 		return
 	}
-	if !stick && l.stick && len(events) > 0 {
-		// The visitor left the end: the window no longer follows it.
-		l.top = events[lo].Seq
+	if !stick && l.stick {
+		l.leave()
 	}
 	l.stick = stick
 	if above < nearEdge && lo == 0 {
@@ -278,7 +314,7 @@ func (l *MessageLog) element() app.Value {
 func (l *MessageLog) keep() {
 	l.anchor = anchor{}
 	el := l.element()
-	if el == nil || l.stick {
+	if el == nil || l.follows(el) {
 		return
 	}
 	rows := el.Get("firstElementChild").Get("children")
@@ -311,8 +347,8 @@ func (l *MessageLog) settle(ctx app.Context) {
 	}
 	l.countdown(ctx, rv)
 	if el := l.element(); el != nil {
-		if l.stick {
-			el.Set("scrollTop", el.Get("scrollHeight").Int())
+		if l.follows(el) {
+			l.pin(el)
 		} else if l.anchor.key != "" {
 			if row := app.Window().GetElementByID(l.anchor.key); row.Truthy() {
 				el.Set("scrollTop", lowerEdge(row)-l.anchor.offset)
