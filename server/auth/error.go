@@ -19,7 +19,15 @@ func wrap(doing string, err error) error {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", doing, err)
-	var e *chat.Error
+	if e := Told(err); e != nil {
+		return &codedError{e, err}
+	}
+	return err
+}
+
+// Told is what callers are told of an error of storage that they can act on,
+// nil of any other.
+func Told(err error) (e *chat.Error) {
 	switch {
 	case errors.Is(err, storage.ErrFull):
 		e = chat.Errorf(chat.CodeStorageFull, "The server can't store more at the moment")
@@ -28,10 +36,8 @@ func wrap(doing string, err error) error {
 		e.RetryAfter = time.Second
 	case errors.Is(err, storage.ErrClosed):
 		e = chat.Errorf(chat.CodeShutdown, "The server is shutting down")
-	default:
-		return err
 	}
-	return &codedError{e, err}
+	return e
 }
 
 // codedError is an error with a code that keeps its cause for operators.

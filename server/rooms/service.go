@@ -143,18 +143,11 @@ func coded(err error) error {
 	if _, ok := errors.AsType[*chat.Error](err); ok {
 		return err
 	}
-	var e *chat.Error
-	switch {
-	case errors.Is(err, storage.ErrFull):
-		e = chat.Errorf(chat.CodeStorageFull, "The server can't store more at the moment")
-	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrFailed):
-		e = chat.Errorf(chat.CodeUnavailable, "The server is busy, try again")
-		e.RetryAfter = time.Second
-	case errors.Is(err, storage.ErrClosed):
-		e = chat.Errorf(chat.CodeShutdown, "The server is shutting down")
-	case errors.Is(err, storage.ErrConflict):
+	e := auth.Told(err)
+	if e == nil && errors.Is(err, storage.ErrConflict) {
 		e = chat.Errorf(chat.CodeConflict, "This was already done differently")
-	default:
+	}
+	if e == nil {
 		return err
 	}
 	return &codedError{e, err}
