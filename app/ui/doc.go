@@ -13,7 +13,8 @@
 //
 // The log keeps its place on screen by the lower edge of the topmost row on
 // screen, noted when it is drawn (not when that was asked for: visitors scroll
-// on meanwhile) and restored in the same frame.
+// on meanwhile) and restored in the same frame. For the same reason it asks the
+// screen, not the last scroll event, before it goes on following the end.
 //
 // go-app compares by position, keeps the first closure a handler had, and
 // drops empty values. Hence: entries of lists are components whose handlers

@@ -221,6 +221,12 @@ func (l *MessageLog) onPill(app.Context, app.Event) {
 // toEnd makes the window follow the end from now on.
 func (l *MessageLog) toEnd() { l.top, l.stick, l.pinned, l.fresh = 0, true, 0, false }
 
+// around tells how much of the log is above and below what is on screen, in pixels.
+func around(el app.Value) (above, below int) {
+	above = el.Get("scrollTop").Int()
+	return above, el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int()
+}
+
 // pin puts the end on screen.
 func (l *MessageLog) pin(el app.Value) {
 	el.Set("scrollTop", el.Get("scrollHeight").Int())
@@ -234,8 +240,7 @@ func (l *MessageLog) follows(el app.Value) bool {
 	if !l.stick {
 		return false
 	}
-	above := el.Get("scrollTop").Int()
-	switch below := el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int(); {
+	switch above, below := around(el); {
 	case below <= atBottom:
 		l.pinned = above // less than it was where the rows have become shorter
 	case above < l.pinned-atBottom:
@@ -264,8 +269,7 @@ func (l *MessageLog) onScroll(ctx app.Context, _ app.Event) {
 	}
 	events := rv.Timeline.Events
 	lo, hi := l.window(events)
-	above := el.Get("scrollTop").Int()
-	below := el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int()
+	above, below := around(el)
 	stick := below <= atBottom && hi == len(events)
 	switch {
 	case stick && !l.stick:
