@@ -187,11 +187,7 @@ func TestReturnToThePageFindsADeadSocketSoon(t *testing.T) {
 
 func TestLostHintIsHealed(t *testing.T) {
 	w := storetest.NewWorld(1)
-	mia := staff(w, "mia")
-	guest := guestChat(w, "one")
-	id := guest.View().CurrentRoom
-	mia.Do(store.JoinRoom{Room: id})
-	w.Run(100)
+	mia, guest, id := watchedChat(w, "one")
 	w.Faults.LoseHint = 1
 	mia.Do(store.SendMessage{Room: id, Text: "two"})
 	w.Run(100)
@@ -427,11 +423,7 @@ func TestEitherRoadReachesTheOtherTab(t *testing.T) {
 
 func TestTypingIsRepeatedSparinglyAndLapses(t *testing.T) {
 	w := storetest.NewWorld(1)
-	mia := staff(w, "mia")
-	guest := guestChat(w, "one")
-	id := guest.View().CurrentRoom
-	mia.Do(store.JoinRoom{Room: id})
-	w.Run(100)
+	mia, guest, id := watchedChat(w, "one")
 	for range 30 {
 		mia.Do(store.SetTyping{Room: id, Active: true})
 		w.Run(100)

@@ -144,3 +144,13 @@ func TestLogOutLeavesNothing(t *testing.T) {
 	want(t, "rooms", len(tab.View().Rooms), 1)
 	want(t, "guest of the other tab", other.View().GuestSession, tab.View().GuestSession)
 }
+
+// watchedChat is guestChat with a vendor's tab beside it that has joined the room.
+func watchedChat(w *storetest.World, text string) (mia, guest *storetest.Tab, room chat.RoomID) {
+	mia = staff(w, "mia")
+	guest = guestChat(w, text)
+	room = guest.View().CurrentRoom
+	mia.Do(store.JoinRoom{Room: room})
+	w.Run(100)
+	return mia, guest, room
+}

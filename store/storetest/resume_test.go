@@ -12,11 +12,7 @@ import (
 // name the room any more, so nothing but joining anew closes the hole.
 func TestResyncRequiredJoinsAnew(t *testing.T) {
 	w := storetest.NewWorld(1)
-	mia := staff(w, "mia")
-	guest := guestChat(w, "one")
-	id := guest.View().CurrentRoom
-	mia.Do(store.JoinRoom{Room: id})
-	w.Run(100)
+	mia, guest, id := watchedChat(w, "one")
 	w.Faults.LoseHint = 1
 	mia.Do(store.SendMessage{Room: id, Text: "two"})
 	w.Run(100)
@@ -104,11 +100,7 @@ func TestReturnConnectsAtOnce(t *testing.T) {
 // the frames that waited in it prove it alive before any timer says otherwise.
 func TestFrozenPageTakesTheBurstInOrder(t *testing.T) {
 	w := storetest.NewWorld(1)
-	mia := staff(w, "mia")
-	guest := guestChat(w, "one")
-	id := guest.View().CurrentRoom
-	mia.Do(store.JoinRoom{Room: id})
-	w.Run(100)
+	mia, guest, id := watchedChat(w, "one")
 	n := sent(guest, `"Conn"`)
 	guest.Freeze(600_000)
 	w.Run(1000)
@@ -142,11 +134,7 @@ func TestFrozenPageTakesTheBurstInOrder(t *testing.T) {
 // happened later, and the room is resumed from the cursor.
 func TestFrozenPageResumesWhatTheBurstLacks(t *testing.T) {
 	w := storetest.NewWorld(1)
-	mia := staff(w, "mia")
-	guest := guestChat(w, "one")
-	id := guest.View().CurrentRoom
-	mia.Do(store.JoinRoom{Room: id})
-	w.Run(100)
+	mia, guest, id := watchedChat(w, "one")
 	guest.Freeze(600_000)
 	mia.Do(store.SendMessage{Room: id, Text: "two"})
 	w.Run(1000)

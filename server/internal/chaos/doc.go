@@ -14,15 +14,17 @@
 //   - O: every view is dense and rising, and equals the history.
 //   - X: no client ever got a byte of a room it may not read; each message
 //     carries a canary of its room, and every byte read is searched.
-//   - B: the process stays under a cap, and its goroutines (in the long form also
-//     its memory) return to what they were.
+//   - B: where clients crash, flap, stall or come and go, the process stays under
+//     a cap or its growth does; goroutines return to what they were where clients
+//     flap or come and go, memory too where they come and go. A storm's memory is
+//     told, not judged.
 //   - T: all clients are live and caught up in time. Times that the machine's
 //     other load could break are judged in the long form only.
 //
 // # Running it
 //
 //	go test ./server/internal/chaos                      a sample of every fault: about a minute
-//	go test ./server/internal/chaos -soak -timeout 3h    the full counts, one after the other: about an hour
+//	go test ./server/internal/chaos -soak -timeout 3h    the full counts, one after the other: about half an hour
 //
 // What needs strace or a mount says so where it can't have it, and is skipped;
 // with CHAOS_ALL=1 it fails instead.

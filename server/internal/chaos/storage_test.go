@@ -127,6 +127,18 @@ func (w *world) during(d time.Duration, name string, acked map[string]int64) *ou
 	return w.probe(ctx, name, acked)
 }
 
+// healthy puts load on the server and sees that all is acknowledged before
+// anything breaks; it returns what was.
+func (w *world) healthy() (acked map[string]int64) {
+	w.t.Helper()
+	w.load(100 * time.Millisecond)
+	acked = map[string]int64{}
+	if o := w.during(500*time.Millisecond, "before", acked); o.fault != nil || o.acks == 0 {
+		w.t.Fatalf("before anything breaks: %+v", o)
+	}
+	return acked
+}
+
 // refused checks that nothing but one answer was given, in bounded time.
 func (o *outage) refused(t testing.TB, code chat.Code, status int) {
 	t.Helper()
@@ -173,11 +185,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 		long = 30 * time.Second
 	}
 	w := newWorld(t, 2, 1, 1)
-	w.load(100 * time.Millisecond)
-	acked := map[string]int64{}
-	if o := w.during(500*time.Millisecond, "before", acked); o.fault != nil || o.acks == 0 {
-		t.Fatalf("before the lock: %+v", o)
-	}
+	acked := w.healthy()
 	before := w.s.metric("go_goroutines")
 
 	other := exec.Command(os.Args[0])
@@ -235,11 +243,7 @@ func TestDiskFull(t *testing.T) {
 	s.data = root() + s.data // the operator's commands come from outside
 	w := furnish(t, s, 2)
 	w.settle(1, 1)
-	w.load(100 * time.Millisecond)
-	acked := map[string]int64{}
-	if o := w.during(500*time.Millisecond, "before", acked); o.fault != nil || o.acks == 0 {
-		t.Fatalf("before: %+v", o)
-	}
+	acked := w.healthy()
 	ballast := filepath.Join(s.data, "ballast")
 	fill := func() {
 		f, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -296,11 +300,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 		traceable(t)
 		w := newWorld(t, 2, 1, 1)
-		w.load(100 * time.Millisecond)
-		acked := map[string]int64{}
-		if o := w.during(500*time.Millisecond, "before", acked); o.fault != nil || o.acks == 0 {
-			t.Fatalf("before: %+v", o)
-		}
+		acked := w.healthy()
 		before := w.s.metric("go_goroutines")
 		tr := attach(t, w.s, "-P", filepath.Join(w.s.data, "anteroom.db-wal"), "-P", filepath.Join(w.s.data, "anteroom.db"),
 			"-e", "inject=pwrite64,ftruncate,fallocate:error=EROFS")
