@@ -61,6 +61,22 @@ func (b *browser) letter() (note, error) {
 	return note{}, fmt.Errorf("no letter landed within %v", patience)
 }
 
+// clickAndType clicks the launcher and types until a letter is painted; it
+// returns when either happened.
+func (b *browser) clickAndType(launcher note) (clicked, landed note, err error) {
+	if err := b.click(launcher); err != nil {
+		return clicked, landed, err
+	}
+	if _, err := b.letter(); err != nil {
+		return clicked, landed, err
+	}
+	if landed, err = b.await("painted"); err != nil {
+		return clicked, landed, err
+	}
+	clicked, err = b.await("click")
+	return clicked, landed, err
+}
+
 // atOnce clicks the moment the launcher shows and types until a letter lands,
 // then goes on with a sentence at the pace of a person, one pause in it.
 func (b *browser) atOnce(s *server, f figures, visit string) error {
@@ -68,17 +84,7 @@ func (b *browser) atOnce(s *server, f figures, visit string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.click(launcher); err != nil {
-		return err
-	}
-	if _, err := b.letter(); err != nil {
-		return err
-	}
-	landed, err := b.await("painted")
-	if err != nil {
-		return err
-	}
-	clicked, err := b.await("click")
+	clicked, landed, err := b.clickAndType(launcher)
 	if err != nil {
 		return err
 	}
@@ -173,10 +179,10 @@ func (b *browser) settled(s *server, f figures, hover time.Duration) error {
 	time.Sleep(2 * time.Second)
 	requests, bytes := b.wire(s.front.URL)
 	f["requests before intent"], f["bytes before intent"] = requests, bytes
+	f["blocking before use"] = 0 // a figure also where there is no task
 	for _, t := range b.all("task") {
 		f["blocking before use"] += math.Max(0, t.Took-50)
 	}
-	f["blocking before use"] += 0
 	for _, t := range b.all("shift") {
 		f["layout shift"] += t.Took
 	}
@@ -188,19 +194,12 @@ func (b *browser) settled(s *server, f figures, hover time.Duration) error {
 		time.Sleep(hover)
 		name = "settled click to letter"
 	}
-	if err := b.click(launcher); err != nil {
-		return err
-	}
-	if _, err := b.letter(); err != nil {
-		return err
-	}
-	landed, err := b.await("painted")
+	clicked, landed, err := b.clickAndType(launcher)
 	if err != nil {
 		return err
 	}
-	clicked, err := b.await("click")
 	f[name] = landed.At - clicked.At
-	return err
+	return nil
 }
 
 // loader traces a page without the probe: what it does would count as the loader's.
