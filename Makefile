@@ -98,13 +98,15 @@ $(BENCH_WEB)/node_modules/lighthouse/package.json: server/internal/webbench/ligh
 	cd $(BENCH_WEB) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-soak: ## the long forms: the simulated world for SEEDS (20000) seeds or WORLDTIME (3h), the access model for 20,000 traces and every seeded bug, the races, all faults in full counts: hours
+soak: build ## the long forms: the simulated world for SEEDS (20000) seeds or WORLDTIME (3h), the access model for 20,000 traces and every seeded bug, the races, all faults in full counts, 50 visitors who type: hours
 	$(GO) test -count=1 ./store/storetest -run '^TestWorlds$$' -seeds $(SEEDS) -for $(WORLDTIME) -on -timeout 0 -v
 	$(GO) test -count=1 ./store/storetest -run '^TestBugs$$' -soak -timeout 1h -v
 	$(GO) test -count=1 -timeout 6h ./server/internal/model -soak
 	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/rooms -run 'TestRevocationRace|TestLinkRace' -rounds 500 -links 1000
 	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 2h ./server/gateway -run TestLossRace -rounds 500
 	$(GO) test -count=1 -timeout 3h ./server/internal/chaos -soak -v
+	@# Five forms of typing through the take-over, ten times each.
+	ANTEROOM_E2E=1 $(GO) test -count=10 -timeout 1h -run '^TestTypingThroughTheTakeover$$' ./server/internal/e2e
 
 clean: ## remove what was built
-	rm -rf bin web/dist/* $(NODE_DIR)
+	rm -rf bin out web/dist/* $(NODE_DIR)
