@@ -44,12 +44,14 @@ func isGuest(id chat.Identity) bool { return strings.HasPrefix(string(id), "g_")
 
 func (r reader) OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.RoomID, error) {
 	if isGuest(caller) {
-		return one(r.c, column[chat.RoomID], `SELECT id FROM rooms WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
+		// Left to choose, SQLite walks all rooms of the vendor, whose index has the order.
+		return one(r.c, column[chat.RoomID], `SELECT id FROM rooms INDEXED BY rooms_guest WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
 			AND closed = 0 ORDER BY last_active DESC, id LIMIT 1`, string(caller), string(vendor))
 	}
-	return one(r.c, column[chat.RoomID], `SELECT r.id FROM rooms r WHERE r.n IN (
-			SELECT n FROM rooms WHERE creator = ?1 UNION SELECT n FROM rooms WHERE linked_user = ?1 AND linked_user <> '')
-		AND r.vendor = ?2 AND r.closed = 0
+	return one(r.c, column[chat.RoomID], `SELECT r.id FROM (
+			SELECT n FROM rooms WHERE creator = ?1 UNION SELECT n FROM rooms WHERE linked_user = ?1 AND linked_user <> '') own
+		CROSS JOIN rooms r ON r.n = own.n
+		WHERE r.vendor = ?2 AND r.closed = 0
 		AND EXISTS (SELECT 1 FROM participants p WHERE p.user = ?1 AND p.vendor = r.vendor AND p.room = r.n)
 		ORDER BY r.last_active DESC, r.id LIMIT 1`, string(caller), string(vendor))
 }
