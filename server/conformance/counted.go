@@ -124,6 +124,10 @@ func (c countedReader) Participants(room chat.RoomID) ([]chat.UserID, error) {
 	return c.reader().Participants(room)
 }
 
+func (c countedReader) Members(room chat.RoomID) ([]chat.Member, error) {
+	return c.reader().Members(room)
+}
+
 func (c countedReader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 	return c.reader().List(q)
 }

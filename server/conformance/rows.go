@@ -240,6 +240,12 @@ func participants(t *testing.T, w *world) {
 	w.view(func(r storage.Reader) {
 		got, err := r.Participants("r_b")
 		equal(t, "of a room", got, err, []chat.UserID{"u_ada", "u_bo"})
+		members, err := r.Members("r_b")
+		equal(t, "members of a room", members, err, []chat.Member{{User: "u_ada", Name: "Ada Okafor"}, {User: "u_bo", Name: "Bo Lind"}})
+		members, err = r.Members("r_a")
+		equal(t, "staff", members, err, []chat.Member{{User: "u_mia", Name: "Mia Staff", Staff: true}})
+		members, err = r.Members("r_z")
+		equal(t, "members of an unknown room", members, err, nil)
 		in, err := r.Participant("r_b", "u_bo")
 		equal(t, "added", in, err, true)
 		in, err = r.Participant("r_b", "u_mia")

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -67,17 +68,21 @@ func (n *names) member(vendor chat.VendorID, id chat.UserID) (chat.Member, error
 
 // state is a room's state as its events so far make it.
 func (a *admitted) state(n *names) (chat.Room, error) {
-	participants, err := a.r.Participants(a.room.ID)
+	members, err := a.r.Members(a.room.ID)
 	if err != nil {
 		return chat.Room{}, err
 	}
-	return stateOf(a.room, participants, n)
+	return stateOf(a.room, members, n)
 }
 
-func stateOf(row storage.Room, participants []chat.UserID, n *names) (chat.Room, error) {
+// stateOf is a room's state from its row and its members in order of id.
+func stateOf(row storage.Room, members []chat.Member, n *names) (chat.Room, error) {
+	if members == nil {
+		members = []chat.Member{}
+	}
 	room := chat.Room{
 		ID: row.ID, Name: row.Name, GuestSession: row.GuestSession, LinkedUser: row.LinkedUser, LinkedAt: row.LinkedAt,
-		Closed: row.Closed, Page: row.Page, CreatedAt: row.CreatedAt, Members: make([]chat.Member, 0, len(participants)),
+		Closed: row.Closed, Page: row.Page, CreatedAt: row.CreatedAt, Members: members,
 	}
 	if row.Vendor != "" {
 		v, _, err := n.vendor(row.Vendor)
@@ -85,13 +90,6 @@ func stateOf(row storage.Room, participants []chat.UserID, n *names) (chat.Room,
 			return room, err
 		}
 		room.Vendor = &v
-	}
-	for _, id := range participants {
-		m, err := n.member(row.Vendor, id)
-		if err != nil {
-			return room, err
-		}
-		room.Members = append(room.Members, m)
 	}
 	return room, nil
 }
@@ -122,12 +120,15 @@ func (a *admitted) summaryWith(state chat.Room, last *chat.Event) (chat.Summary,
 	}, nil
 }
 
-// shows tells whether a reader belongs to the room.
+// shows tells whether a reader belongs to the room, whose members are in order of id.
 func shows(state chat.Room, reader chat.Identity) bool {
 	if reader == chat.GuestIdentity(state.GuestSession) && state.LinkedUser == "" {
 		return reader != ""
 	}
-	return slices.ContainsFunc(state.Members, func(m chat.Member) bool { return chat.UserIdentity(m.User) == reader })
+	_, is := slices.BinarySearchFunc(state.Members, reader, func(m chat.Member, reader chat.Identity) int {
+		return cmp.Compare(chat.UserIdentity(m.User), reader)
+	})
+	return is
 }
 
 func notFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }

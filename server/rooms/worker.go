@@ -205,12 +205,12 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 		if err != nil || row.ID == "" {
 			return err
 		}
-		participants, err := rd.Participants(key.room)
+		members, err := rd.Members(key.room)
 		if err != nil {
 			return err
 		}
-		for _, id := range participants {
-			audience = append(audience, string(id))
+		for _, m := range members {
+			audience = append(audience, string(m.User))
 		}
 		if row.GuestSession != "" && row.LinkedUser == "" {
 			audience = append(audience, string(row.GuestSession))
@@ -227,7 +227,7 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 		if len(watches) == 0 {
 			return nil
 		}
-		state, err := stateOf(row, participants, newNames(rd))
+		state, err := stateOf(row, members, newNames(rd))
 		if err != nil {
 			return err
 		}

@@ -199,6 +199,15 @@ func (r reader) Participants(room chat.RoomID) ([]chat.UserID, error) {
 	return slices.Clone(r.s.participants[room]), nil
 }
 
+func (r reader) Members(room chat.RoomID) ([]chat.Member, error) {
+	var out []chat.Member
+	for _, id := range r.s.participants[room] {
+		staff := slices.Contains(r.s.members[r.s.rooms[room].Vendor], id)
+		out = append(out, chat.Member{User: id, Name: r.s.users[id].Name, Staff: staff})
+	}
+	return out, nil
+}
+
 func (r reader) List(q ListQuery) ([]ListRow, error) {
 	var out []ListRow
 	search := strings.ToLower(q.Search)

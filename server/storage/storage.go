@@ -94,6 +94,9 @@ type Reader interface {
 	Participant(room chat.RoomID, user chat.UserID) (bool, error)
 	// Participants lists a room's participants in order of id.
 	Participants(room chat.RoomID) ([]chat.UserID, error)
+	// Members lists a room's participants in order of id as the room shows them:
+	// with their names, and whether they are staff of its vendor.
+	Members(room chat.RoomID) ([]chat.Member, error)
 	// List pages through a principal's rooms without scanning them all.
 	List(q ListQuery) ([]ListRow, error)
 

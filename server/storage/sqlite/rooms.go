@@ -77,6 +77,14 @@ func (r reader) Participants(room chat.RoomID) ([]chat.UserID, error) {
 	return all(r.c, column[chat.UserID], "SELECT p.user FROM rooms r JOIN participants p ON p.room = r.n WHERE r.id = ? ORDER BY p.user", string(room))
 }
 
+func (r reader) Members(room chat.RoomID) ([]chat.Member, error) {
+	return all(r.c, func(s scanner) (m chat.Member, err error) {
+		err = s.Scan((*string)(&m.User), &m.Name, &m.Staff)
+		return m, err
+	}, `SELECT u.id, u.name, EXISTS (SELECT 1 FROM vendor_members v WHERE v.vendor = r.vendor AND v.user = p.user)
+		FROM rooms r JOIN participants p ON p.room = r.n JOIN users u ON u.id = p.user WHERE r.id = ? ORDER BY p.user`, string(room))
+}
+
 // List implements storage.Reader. Each query below walks one index in the
 // order of the list (or sorts a few rooms); the page is their merge.
 func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
