@@ -26,7 +26,7 @@ BENCH_WEB := out/bench-web
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-build: ## build the WebAssembly module and bin/anteroom, one self-contained binary
+build: ## build the WebAssembly modules and bin/anteroom, one self-contained binary
 	$(GO) run ./web/build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/anteroom ./server
 
@@ -55,7 +55,7 @@ test-browser: build $(NODE_DIR)/axe-core/package.json ## the browser tests again
 		|| { echo "the browser tests need Chromium: sudo apt-get install chromium"; exit 1; }
 	ANTEROOM_E2E=1 $(GO) test -count=1 -timeout 15m ./server/internal/e2e
 
-test-plain: ## story 1 on a module without shims: what fails here is not the shims' fault
+test-plain: ## story 1 on modules without shims: what fails here is not the shims' fault
 	SLIM=0 FAST=1 DIST=bin/plain $(GO) run ./web/build
 	ANTEROOM_E2E=1 ANTEROOM_E2E_DIST=bin/plain $(GO) test -count=1 -timeout 5m -run '^(TestGuestBrowsing|TestModuleAsLoaded)$$' ./server/internal/e2e
 

@@ -64,7 +64,7 @@ func (s *shell) fromHost(m js.Value) {
 // notify tells the surroundings what the store wants them to know. No message
 // text, name or secret is in it.
 func (s *shell) notify(n store.Notification) {
-	if s.surface() == chat.SurfaceInbox {
+	if withInbox && s.surface() == chat.SurfaceInbox {
 		s.notifyDesktop(n)
 	}
 	switch n.Kind {

@@ -1,5 +1,6 @@
 // Command app is the client, compiled to WebAssembly: the widget in its frame
-// and the inbox, one module for both. It wires the chat store's client to the
+// and the inbox. The inbox's module is all of it; the widget's is compiled
+// with the build tag "widget", which leaves the inbox's screens out. It wires the chat store's client to the
 // screens (package ui), to the shell that was on the page before it
 // (window.anteroomBoot, documented in package web), to the host page and, in
 // the inbox, to the browser's title, badge and notifications.

@@ -49,7 +49,7 @@ func main() {
 	s.m = ui.NewModel(c, s, &ui.English, ui.Clock{Now: now, Offset: offset})
 	s.device()
 	app.Route(js.Global().Get("location").Get("pathname").String(), func() app.Composer {
-		if surface == chat.SurfaceInbox {
+		if withInbox && surface == chat.SurfaceInbox {
 			return &ui.Inbox{M: s.m, Ready: s.ready}
 		}
 		return &ui.Widget{M: s.m, Ready: s.ready}

@@ -1,6 +1,7 @@
 // Package web holds what browsers load: the loader (embed.js), the documents
 // of the widget and the inbox with their boot script and styles, the inbox's
-// service worker, and the WebAssembly module that web/build put into dist.
+// service worker, and the WebAssembly modules, one for each surface, that web/build
+// put into dist.
 //
 // # The shell
 //

@@ -103,7 +103,7 @@ func (s *site) addIcons() {
 	}
 }
 
-// addBuilt adds the built module and its support script to the assets.
+// addBuilt adds the built modules and their support script to the assets.
 func (s *site) addBuilt() (built, error) {
 	b, err := readBuilt(s.dist)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *site) addBuilt() (built, error) {
 	for _, a := range []struct {
 		builtAsset
 		kind string
-	}{{b.Wasm, "application/wasm"}, {b.Exec, scriptKind}} {
+	}{{b.Widget, "application/wasm"}, {b.Inbox, "application/wasm"}, {b.Exec, scriptKind}} {
 		br, err := fs.ReadFile(s.dist, a.Name+".br")
 		if err != nil {
 			return b, err
@@ -180,7 +180,11 @@ type config struct {
 // render fills a surface's document and gives it its headers.
 func (s *site) render(name string, b built, c config, ancestors string, more http.Header) *resource {
 	c.PublicURL, c.Version = s.PublicURL.String(), s.Version
-	c.Wasm, c.WasmSize, c.Exec = "/assets/"+b.Wasm.Name, b.Wasm.Size, "/assets/"+b.Exec.Name
+	module := b.Widget
+	if c.Surface == "inbox" {
+		module = b.Inbox
+	}
+	c.Wasm, c.WasmSize, c.Exec = "/assets/"+module.Name, module.Size, "/assets/"+b.Exec.Name
 	if c.EmbedOrigins == nil {
 		c.EmbedOrigins = []string{}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// files are everything a browser may load. dist holds the built module, or
+// files are everything a browser may load. dist holds the built modules, or
 // only .gitkeep where nothing was built yet.
 //
 //go:embed *.html *.css embed.js boot.js sw.js sw-kill.js manifest.webmanifest icons/* all:dist
@@ -17,8 +17,9 @@ var files embed.FS
 
 // built is dist/manifest.json as web/build writes it.
 type built struct {
-	Wasm builtAsset `json:"wasm"`
-	Exec builtAsset `json:"exec"`
+	Widget builtAsset `json:"widget"`
+	Inbox  builtAsset `json:"inbox"`
+	Exec   builtAsset `json:"exec"`
 }
 
 // builtAsset is stored as Name.br and Name.gz; Size is that of the plain bytes.

@@ -23,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/headers.txt anew")
 
-// fakeDist is a build whose module is a few bytes.
+// fakeDist is a build whose modules are a few bytes.
 func fakeDist(t testing.TB) fs.FS {
 	t.Helper()
 	dist := fstest.MapFS{}
@@ -41,9 +41,10 @@ func fakeDist(t testing.TB) fs.FS {
 		dist[name+".br"] = &fstest.MapFile{Data: br.Bytes()}
 		dist[name+".gz"] = &fstest.MapFile{Data: gz.Bytes()}
 	}
-	add("app.1.wasm", "the module")
+	add("widget.1.wasm", "the module")
+	add("inbox.1.wasm", "all of the app")
 	add("wasm_exec.1.js", "the support script")
-	dist["manifest.json"] = &fstest.MapFile{Data: []byte(`{"wasm":{"name":"app.1.wasm","size":10},"exec":{"name":"wasm_exec.1.js","size":18}}`)}
+	dist["manifest.json"] = &fstest.MapFile{Data: []byte(`{"widget":{"name":"widget.1.wasm","size":10},"inbox":{"name":"inbox.1.wasm","size":14},"exec":{"name":"wasm_exec.1.js","size":18}}`)}
 	return dist
 }
 
@@ -98,10 +99,10 @@ func TestHeaders(t *testing.T) {
 		{"service worker", h, "/inbox/sw.js"},
 		{"manifest", h, "/inbox/manifest.webmanifest"},
 		{"offline page", h, "/inbox/offline"},
-		{"module", h, "/assets/app.1.wasm"},
+		{"module", h, "/assets/widget.1.wasm"},
 		{"support script", h, "/assets/wasm_exec.1.js"},
 		{"icon", h, icon},
-		{"module of another build", h, "/assets/app.0.wasm"},
+		{"module of another build", h, "/assets/widget.0.wasm"},
 		{"missing file of the inbox", h, "/inbox/app.js"},
 		{"robots.txt", h, "/robots.txt"},
 		{"root", h, "/"},
@@ -159,7 +160,7 @@ func TestHeaders(t *testing.T) {
 // same headers: a cache on the way can be given nothing to keep for others.
 func TestPagesAreTheSameForAll(t *testing.T) {
 	h := Handler(testConfig(t))
-	for _, path := range []string{"/embed.js", "/widget", "/chat", "/inbox/", "/inbox/sw.js", "/inbox/manifest.webmanifest", "/inbox/offline", "/assets/app.1.wasm", "/nothing", "/"} {
+	for _, path := range []string{"/embed.js", "/widget", "/chat", "/inbox/", "/inbox/sw.js", "/inbox/manifest.webmanifest", "/inbox/offline", "/assets/widget.1.wasm", "/nothing", "/"} {
 		plain := get(t, h, path)
 		body := text(t, plain)
 		for _, odd := range [][]string{
@@ -208,7 +209,7 @@ func TestCodings(t *testing.T) {
 		{"x, br;q=0.001", "br"},
 		{"br;q=0, *", "gzip"},
 	} {
-		r := get(t, h, "/assets/app.1.wasm", "Accept-Encoding", c.accept)
+		r := get(t, h, "/assets/widget.1.wasm", "Accept-Encoding", c.accept)
 		body := io.Reader(r.Body)
 		if got := r.Header.Get("Content-Encoding"); got != c.want {
 			t.Errorf("Accept-Encoding %q: %q, want %q", c.accept, got, c.want)
@@ -296,6 +297,22 @@ func TestDocumentsPassTheirOwnPolicy(t *testing.T) {
 	}
 }
 
+// Each document loads the module of its surface.
+func TestModuleOfTheSurface(t *testing.T) {
+	h := Handler(testConfig(t))
+	for path, want := range map[string]string{"/widget": "widget.1.wasm", "/chat": "widget.1.wasm", "/inbox/": "inbox.1.wasm"} {
+		doc := text(t, get(t, h, path))
+		for _, name := range []string{"widget.1.wasm", "inbox.1.wasm"} {
+			if strings.Contains(doc, "/assets/"+name) != (name == want) {
+				t.Errorf("%s loads %s: want %s only", path, name, want)
+			}
+		}
+	}
+	if got := text(t, get(t, h, "/assets/inbox.1.wasm")); got != "all of the app" {
+		t.Errorf("the inbox's module is %q", got)
+	}
+}
+
 func TestConfigCannotEndItsElement(t *testing.T) {
 	c := testConfig(t)
 	c.Version = `</script><script>alert(1)</script>`
@@ -305,7 +322,7 @@ func TestConfigCannotEndItsElement(t *testing.T) {
 		t.Fatal("no config")
 	}
 	var got config
-	if err := json.Unmarshal([]byte(m[1]), &got); err != nil || got.Version != c.Version || got.Surface != "widget" || got.Wasm != "/assets/app.1.wasm" || !slices.Equal(got.EmbedOrigins, c.EmbedOrigins) {
+	if err := json.Unmarshal([]byte(m[1]), &got); err != nil || got.Version != c.Version || got.Surface != "widget" || got.Wasm != "/assets/widget.1.wasm" || !slices.Equal(got.EmbedOrigins, c.EmbedOrigins) {
 		t.Errorf("config %+v, %v", got, err)
 	}
 }

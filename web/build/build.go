@@ -37,7 +37,8 @@ type manifest struct {
 	Go     string `json:"go"`
 	Slim   bool   `json:"slim"`
 	Fast   bool   `json:"fast"`
-	Wasm   asset  `json:"wasm"`
+	Widget asset  `json:"widget"` // the module without the inbox's screens
+	Inbox  asset  `json:"inbox"`  // the whole module
 	Exec   asset  `json:"exec"`
 }
 
@@ -50,7 +51,7 @@ type asset struct {
 	Brotli int64  `json:"brotli"`
 }
 
-// sources are the folders and files whose content decides the module.
+// sources are the folders and files whose content decides the modules.
 var sources = []string{"app", "store", "web/build", "go.mod", "go.sum"}
 
 // build brings dist up to date. fresh is false if there was nothing to do.
@@ -72,7 +73,11 @@ func build(o options) (m manifest, fresh bool, err error) {
 		return m, false, err
 	}
 	defer os.RemoveAll(work)
-	module, err := compile(o, work)
+	widget, err := compile(o, work, "widget")
+	if err != nil {
+		return m, false, err
+	}
+	inbox, err := compile(o, work, "")
 	if err != nil {
 		return m, false, err
 	}
@@ -90,7 +95,12 @@ func build(o options) (m manifest, fresh bool, err error) {
 		return m, false, err
 	}
 	m = manifest{Inputs: inputs, Go: goVersion, Slim: o.slim, Fast: o.fast}
-	if m.Wasm, err = o.put(dist, "app", ".wasm", module); err != nil {
+	var widgetErr, inboxErr error
+	var both sync.WaitGroup
+	both.Go(func() { m.Widget, widgetErr = o.put(dist, "widget", ".wasm", widget) }) // build waits for both below
+	both.Go(func() { m.Inbox, inboxErr = o.put(dist, "inbox", ".wasm", inbox) })
+	both.Wait()
+	if err := errors.Join(widgetErr, inboxErr); err != nil {
 		return m, false, err
 	}
 	if m.Exec, err = o.put(dist, "wasm_exec", ".js", support); err != nil {
@@ -106,10 +116,10 @@ func build(o options) (m manifest, fresh bool, err error) {
 	return m, true, sweep(dist, m)
 }
 
-// compile returns the module's bytes.
-func compile(o options, work string) ([]byte, error) {
+// compile returns the bytes of the module under the given build tags.
+func compile(o options, work, tags string) ([]byte, error) {
 	out := filepath.Join(work, "app.wasm")
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=" + tags, "-o", out}
 	env := []string{"GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off"}
 	if o.noInline {
 		args = append(args, "-gcflags=all=-l")
@@ -240,7 +250,8 @@ func current(o options, inputs string) (manifest, bool) {
 func (m manifest) files() map[string]bool {
 	return map[string]bool{
 		".gitkeep": true, "manifest.json": true,
-		m.Wasm.Name + ".br": true, m.Wasm.Name + ".gz": true,
+		m.Widget.Name + ".br": true, m.Widget.Name + ".gz": true,
+		m.Inbox.Name + ".br": true, m.Inbox.Name + ".gz": true,
 		m.Exec.Name + ".br": true, m.Exec.Name + ".gz": true,
 	}
 }

@@ -90,8 +90,8 @@ func TestInputsDecideWhetherToBuild(t *testing.T) {
 
 func TestOldBuildsAreSweptAway(t *testing.T) {
 	dist := t.TempDir()
-	m := manifest{Wasm: asset{Name: "app.1.wasm"}, Exec: asset{Name: "wasm_exec.1.js"}}
-	for _, name := range []string{".gitkeep", "manifest.json", "app.0.wasm.br", "app.1.wasm.br", "app.1.wasm.gz", "wasm_exec.1.js.br", "wasm_exec.1.js.gz", ".part-1"} {
+	m := manifest{Widget: asset{Name: "widget.1.wasm"}, Inbox: asset{Name: "inbox.1.wasm"}, Exec: asset{Name: "wasm_exec.1.js"}}
+	for _, name := range []string{".gitkeep", "manifest.json", "app.0.wasm.br", "inbox.0.wasm.gz", "widget.1.wasm.br", "widget.1.wasm.gz", "inbox.1.wasm.br", "inbox.1.wasm.gz", "wasm_exec.1.js.br", "wasm_exec.1.js.gz", ".part-1"} {
 		if err := os.WriteFile(filepath.Join(dist, name), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -108,19 +108,24 @@ func TestOldBuildsAreSweptAway(t *testing.T) {
 			t.Errorf("%s is left", e.Name())
 		}
 	}
-	if len(left) != 6 {
-		t.Errorf("%d files are left, want 6", len(left))
+	if len(left) != 8 {
+		t.Errorf("%d files are left, want 8", len(left))
 	}
 }
 
 // TestSupportScriptIsOfTheSameGo builds a small app and looks at what came out:
-// the module names the Go that made it, and the script is that Go's.
+// the modules name the Go that made them, the script is that Go's, and what is
+// not the widget's is in the inbox's module only.
 func TestSupportScriptIsOfTheSameGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a module")
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"app/main.go": "package main\n\nfunc main() {}\n", "go.mod": "module anteroom\n\ngo 1.26.0\n", "go.sum": ""} {
+	for name, text := range map[string]string{
+		"app/main.go":  "package main\n\nfunc main() { println(\"of both\") }\n",
+		"app/inbox.go": "//go:build !widget\n\npackage main\n\nfunc init() { println(\"of the inbox\") }\n",
+		"go.mod":       "module anteroom\n\ngo 1.26.0\n", "go.sum": "",
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -145,8 +150,17 @@ func TestSupportScriptIsOfTheSameGo(t *testing.T) {
 		}
 		return data
 	}
-	if module := read(m.Wasm); m.Go == "" || !bytes.Contains(module, []byte("Go cmd/compile")) || !bytes.Contains(module, []byte(m.Go)) {
-		t.Errorf("the module does not say that %s made it", m.Go)
+	for _, c := range []struct {
+		module asset
+		inbox  bool
+	}{{m.Widget, false}, {m.Inbox, true}} {
+		module := read(c.module)
+		if m.Go == "" || !bytes.Contains(module, []byte("Go cmd/compile")) || !bytes.Contains(module, []byte(m.Go)) {
+			t.Errorf("%s does not say that %s made it", c.module.Name, m.Go)
+		}
+		if !bytes.Contains(module, []byte("of both")) || bytes.Contains(module, []byte("of the inbox")) != c.inbox {
+			t.Errorf("%s: inbox in it is not %v", c.module.Name, c.inbox)
+		}
 	}
 	goroot, err := goCommand(dir, nil, "env", "GOROOT")
 	if err != nil {

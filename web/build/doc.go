@@ -1,8 +1,13 @@
-// Command build makes the WebAssembly module of ./app and puts it, compressed
-// and under a name that carries its content's hash, into web/dist, where
-// package web embeds it:
+// Command build makes the two WebAssembly modules of ./app and puts them,
+// compressed and under names that carry their content's hash, into web/dist,
+// where package web embeds them:
 //
 //	go run ./web/build            from the module's root
+//
+// The inbox's is all of the app. The widget's is compiled with the build tag
+// "widget", which leaves the inbox's screens out: every visitor pays for the
+// widget's module, only staff for the inbox's. They share every package but
+// main in the build cache and are compressed side by side.
 //
 // Environment:
 //
@@ -20,7 +25,7 @@
 //
 // # Invariants
 //
-//   - wasm_exec.js comes from the very Go that compiled the module.
+//   - wasm_exec.js comes from the very Go that compiled the modules.
 //   - The same inputs give the same bytes; no path, clock or host name enters.
 //   - web/dist holds one build: names of former builds are removed after the new
 //     ones and the manifest are in place.

@@ -31,8 +31,10 @@ func main() {
 	if m.Slim {
 		kind = "slim"
 	}
-	fmt.Printf("%s: %s %s module %s: %s bytes, gzip %s, brotli %s\n", o.dist, state, kind, m.Wasm.Name,
-		thousands(m.Wasm.Size), thousands(m.Wasm.Gzip), thousands(m.Wasm.Brotli))
+	for _, a := range []asset{m.Widget, m.Inbox} {
+		fmt.Printf("%s: %s %s module %s: %s bytes, gzip %s, brotli %s\n", o.dist, state, kind, a.Name,
+			thousands(a.Size), thousands(a.Gzip), thousands(a.Brotli))
+	}
 }
 
 func on(name string) bool { v := os.Getenv(name); return v != "" && v != "0" }

@@ -10,16 +10,18 @@ import (
 	"testing"
 )
 
-// moduleUnderTest is what the manifest of the built module says.
-type moduleUnderTest struct {
-	Slim bool
-	Wasm struct {
-		Name               string
-		Size, Gzip, Brotli int64
-	}
+// modules are what the manifest says of what was built.
+type modules struct {
+	Slim          bool
+	Widget, Inbox moduleUnderTest
 }
 
-func readManifest(t testing.TB) (m moduleUnderTest) {
+type moduleUnderTest struct {
+	Name               string
+	Size, Gzip, Brotli int64
+}
+
+func readManifest(t testing.TB) (m modules) {
 	t.Helper()
 	build(t)
 	text, err := os.ReadFile(filepath.Join(binary.dist, "manifest.json"))
@@ -32,13 +34,13 @@ func readManifest(t testing.TB) (m moduleUnderTest) {
 	return m
 }
 
-// The module that was built is the one a browser gets: once, as brotli, and
-// compiled from the very response that the fetch gave, under one Trusted Types
+// The module that was built for a document is the one a browser gets there:
+// once, as brotli, and compiled from the very response that the fetch gave, under one Trusted Types
 // policy; a repeat visit asks for nothing.
 func TestModuleAsLoaded(t *testing.T) {
 	s := serve(t)
-	want := readManifest(t)
-	for path, policies := range map[string]int{"/chat": 1, "/inbox/": 1} {
+	built := readManifest(t)
+	for path, want := range map[string]moduleUnderTest{"/chat": built.Widget, "/inbox/": built.Inbox} {
 		t.Run(path, func(t *testing.T) {
 			asked := s.front.watch()
 			tab := visitor(t, "somebody").open("about:blank")
@@ -66,15 +68,15 @@ func TestModuleAsLoaded(t *testing.T) {
 			}
 			const look = `(() => { const e = performance.getEntriesByName(location.origin + anteroomBoot.config.wasm); return {...noted, packed: e[0].encodedBodySize, size: e[0].decodedBodySize}; })()`
 			doc.mustEval(look, &got)
-			if len(got.Policies) != policies || got.Policies[0] != "anteroom" {
+			if len(got.Policies) != 1 || got.Policies[0] != "anteroom" {
 				t.Errorf("Trusted Types policies: %q", got.Policies)
 			}
-			if len(got.Compiled) != 1 || !got.Compiled[0].Fetched || got.Compiled[0].Path != "/assets/"+want.Wasm.Name ||
+			if len(got.Compiled) != 1 || !got.Compiled[0].Fetched || got.Compiled[0].Path != "/assets/"+want.Name ||
 				got.Compiled[0].Kind != "application/wasm" || got.Compiled[0].Cache != "public, max-age=31536000, immutable" {
-				t.Errorf("compiled %+v, want a response for %s", got.Compiled, want.Wasm.Name)
+				t.Errorf("compiled %+v, want a response for %s", got.Compiled, want.Name)
 			}
-			if got.Packed != want.Wasm.Brotli || got.Size != want.Wasm.Size {
-				t.Errorf("the module came as %d bytes for %d, want brotli's %d for %d", got.Packed, got.Size, want.Wasm.Brotli, want.Wasm.Size)
+			if got.Packed != want.Brotli || got.Size != want.Size {
+				t.Errorf("the module came as %d bytes for %d, want brotli's %d for %d", got.Packed, got.Size, want.Brotli, want.Size)
 			}
 			if n := asked.count(isModule); n != 1 {
 				t.Errorf("the module was asked for %d times", n)
@@ -87,11 +89,12 @@ func TestModuleAsLoaded(t *testing.T) {
 			}
 		})
 	}
-	r, err := http.NewRequest("GET", s.url+"/assets/"+want.Wasm.Name, nil)
+	want := built.Widget
+	r, err := http.NewRequest("GET", s.url+"/assets/"+want.Name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for coding, size := range map[string]int64{"gzip": want.Wasm.Gzip, "br": want.Wasm.Brotli, "identity": want.Wasm.Size} {
+	for coding, size := range map[string]int64{"gzip": want.Gzip, "br": want.Brotli, "identity": want.Size} {
 		r.Header.Set("Accept-Encoding", coding)
 		answer, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil {

@@ -25,7 +25,7 @@ var binary struct {
 	once sync.Once
 	dir  string
 	path string
-	dist string // where the module in it comes from
+	dist string // where the modules in it come from
 	err  error
 }
 
@@ -38,7 +38,7 @@ func build(t testing.TB) string {
 			dist = filepath.Join(root, other)
 		}
 		binary.dist = dist
-		if built, _ := filepath.Glob(filepath.Join(dist, "app.*.wasm*")); len(built) == 0 {
+		if built, _ := filepath.Glob(filepath.Join(dist, "widget.*.wasm*")); len(built) == 0 {
 			binary.err = fmt.Errorf("no WebAssembly module was built in %s: run make build first", dist)
 			return
 		}
@@ -67,7 +67,7 @@ func build(t testing.TB) string {
 }
 
 // distOverlay writes, into dir, an overlay for the go command by which web
-// embeds the module in dist, and returns its path; for web/dist itself it is
+// embeds the modules in dist, and returns its path; for web/dist itself it is
 // empty.
 func distOverlay(root, dist, dir string) (string, error) {
 	home, err := filepath.Abs(filepath.Join(root, "web", "dist"))

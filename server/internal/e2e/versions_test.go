@@ -138,12 +138,12 @@ func TestOldShellNewModule(t *testing.T) {
 		}
 		deployed = true
 		rewrite(w, r, next, func(h http.Header, body string) string {
-			return regexp.MustCompile(`app\.[0-9a-f]{16}\.wasm`).ReplaceAllString(body, "app.0123456789abcdef.wasm")
+			return regexp.MustCompile(`widget\.[0-9a-f]{16}\.wasm`).ReplaceAllString(body, "widget.0123456789abcdef.wasm")
 		})
 		return true
 	})
 	tab := visitor(t, "guest").open(s.shop + "/products/blue-bowl")
-	tab.allow(`status of 404 .*/assets/app\.0123456789abcdef\.wasm`)
+	tab.allow(`status of 404 .*/assets/widget\.0123456789abcdef\.wasm`)
 	chat := tab.shell()
 	tab.typeText("Typed into the old shell")
 	chat.holds("Typed into the old shell")
