@@ -143,8 +143,8 @@ func (c *conn) read(first bool) ([][]byte, bool) {
 func (c *conn) readFailed(err error) {
 	switch {
 	case c.over(), websocket.CloseStatus(err) != -1:
-	case c.raw.flooded():
-		c.g.observe.Limited("kib-socket")
+	case c.raw.flooded() != "":
+		c.g.observe.Limited(c.raw.flooded())
 		c.finish(errFlood)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		limit := "message-time"
@@ -266,8 +266,11 @@ func (c *conn) malformed(err error) {
 }
 
 // strike counts a frame that should not have come, and ends who sends many.
+// What they have sent meanwhile is not read any more: the library would look for
+// the peer's goodbye in it, frame by frame.
 func (c *conn) strike() {
 	if c.strikes++; c.strikes > maxStrikes {
+		c.raw.tooFast(&limitFrames)
 		c.finish(errFlood)
 	}
 }

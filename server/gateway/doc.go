@@ -32,7 +32,8 @@
 //     counts as sent.
 //   - Everything a room delivers after a join comes behind its joined frame.
 //   - A limit is checked before the work is done and answers rate_limited with
-//     the time to wait.
+//     the time to wait. That holds also for what the WebSocket library answers by
+//     itself: pings are counted where bytes come in (tap.go).
 //   - One connection's or request's panic ends that one only.
 //   - No credential, message text or whole address is logged.
 package gateway

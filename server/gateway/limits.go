@@ -36,6 +36,7 @@ type Limits struct {
 	GuestSends        Rate // messages of one guest
 	Frames            Rate // frames of one socket
 	ReadBytes         Rate // bytes read from one socket; Every is the time of one KiB, Burst counts KiB
+	Control           Rate // pings, pongs and fragments of one socket, which are handled below our frames
 
 	Sockets        int // of one principal
 	AddressSockets int // of one address
@@ -73,6 +74,7 @@ var DefaultLimits = Limits{
 	GuestSends:        Rate{time.Second, 5},
 	Frames:            Rate{500 * time.Millisecond, 60},
 	ReadBytes:         Rate{time.Second / 32, 512},
+	Control:           Rate{500 * time.Millisecond, 120},
 
 	Sockets:        20,
 	AddressSockets: 300,
@@ -113,6 +115,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.GuestSends, d.GuestSends},
 		{&l.Frames, d.Frames},
 		{&l.ReadBytes, d.ReadBytes},
+		{&l.Control, d.Control},
 	} {
 		if *p.have == (Rate{}) {
 			*p.have = p.want

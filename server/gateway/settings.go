@@ -25,6 +25,7 @@ var settings = []struct {
 	{"messages-guest", func(l *Limits) any { return &l.GuestSends }},
 	{"frames-socket", func(l *Limits) any { return &l.Frames }},
 	{"kib-socket", func(l *Limits) any { return &l.ReadBytes }},
+	{"control-socket", func(l *Limits) any { return &l.Control }},
 	{"sockets-principal", func(l *Limits) any { return &l.Sockets }},
 	{"sockets-address", func(l *Limits) any { return &l.AddressSockets }},
 	{"sockets-pending", func(l *Limits) any { return &l.PendingSockets }},

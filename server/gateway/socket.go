@@ -38,7 +38,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		writeError(w, errSockets)
 		return
 	}
-	h := &hijacker{ResponseWriter: w, limit: g.limits.ReadBytes}
+	h := &hijacker{ResponseWriter: w, limits: &g.limits}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // door.check has compared the origin exactly
 		CompressionMode:    websocket.CompressionDisabled,

@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -25,15 +25,22 @@ const (
 )
 
 // tap is the network connection as the library sees it. It counts what is read,
-// because the library handles control frames and empty fragments by itself. It
+// bytes and frames, because the library handles control frames and fragments by
+// itself: a pong is written for every ping before anybody here hears of it. It
 // writes nothing after a close frame: the library answers the peer's close with
 // one also where it has sent its own, and a browser calls that an error.
 type tap struct {
 	net.Conn
-	bytes *rate.Limiter // one token per KiB; nil for no limit
-	since int           // bytes not yet counted; guarded by the library's lock for reading
-	over  atomic.Bool
-	sent  outgoing // guarded by the library's lock for writing
+	limits *Limits
+	over   atomic.Pointer[string] // the limit that the peer has gone over
+	sent   outgoing               // guarded by the library's lock for writing
+
+	// Guarded by the library's lock for reading.
+	early   []byte        // came with the handshake, and is read first
+	bytes   *rate.Limiter // one token per KiB; nil for no limit
+	since   int           // bytes not yet counted
+	control *rate.Limiter // nil before the first frame that it counts
+	got     incoming
 }
 
 // Write implements net.Conn.
@@ -106,30 +113,126 @@ func (o *outgoing) length() uint64 {
 	return uint64(o.header[1])
 }
 
+// incoming follows the frames that are read, however they are cut.
+type incoming struct {
+	header [14]byte // of the frame under way
+	have   int      // bytes of the header so far
+	rest   uint64   // bytes of the payload still to come
+}
+
+// count takes bytes that were read and tells how many control frames and
+// fragments after the first begin in them: what the library answers or waits for
+// without a word to us.
+func (in *incoming) count(p []byte) (n int) {
+	for len(p) > 0 {
+		if in.rest > 0 {
+			skip := min(in.rest, uint64(len(p)))
+			in.rest -= skip
+			p = p[skip:]
+			continue
+		}
+		in.header[in.have] = p[0]
+		in.have++
+		p = p[1:]
+		if in.have < in.size() {
+			continue
+		}
+		if op := in.header[0] & 0xf; op == 0 || op >= 8 {
+			n++
+		}
+		switch length := in.header[1] & 0x7f; length {
+		case 126:
+			in.rest = uint64(binary.BigEndian.Uint16(in.header[2:4]))
+		case 127:
+			in.rest = binary.BigEndian.Uint64(in.header[2:10])
+		default:
+			in.rest = uint64(length)
+		}
+		in.have = 0
+	}
+	return n
+}
+
+// size is how long the header will be, as far as that can be told.
+func (in *incoming) size() int {
+	n := 2
+	if in.have < 2 {
+		return n
+	}
+	switch in.header[1] & 0x7f {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if in.header[1]&0x80 != 0 {
+		n += 4 // the mask
+	}
+	return n
+}
+
 var errTooFast = errors.New("the peer sends faster than it may")
 
+// Names of the limits that end the reading.
+var (
+	limitFrames  = "frames-socket"
+	limitKiB     = "kib-socket"
+	limitControl = "control-socket"
+)
+
+// Read implements net.Conn. What goes over a limit is not handed on, and
+// nothing is after it.
 func (t *tap) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
-	if t.bytes == nil {
-		return n, err
+	if t.over.Load() != nil {
+		return 0, errTooFast
 	}
-	for t.since += n; t.since >= 1024; t.since -= 1024 {
-		if !t.bytes.Allow() {
-			t.over.Store(true)
-			return 0, errTooFast
+	var n int
+	var err error
+	if len(t.early) > 0 {
+		n = copy(p, t.early)
+		if t.early = t.early[n:]; len(t.early) == 0 {
+			t.early = nil
+		}
+	} else {
+		n, err = t.Conn.Read(p)
+	}
+	if t.bytes != nil {
+		for t.since += n; t.since >= 1024; t.since -= 1024 {
+			if !t.bytes.Allow() {
+				return 0, t.tooFast(&limitKiB)
+			}
+		}
+	}
+	if extra := t.got.count(p[:n]); extra > 0 && t.limits.Control.Burst >= 0 {
+		if t.control == nil {
+			t.control = t.limits.Control.limiter()
+		}
+		if !t.control.AllowN(time.Now(), extra) {
+			return 0, t.tooFast(&limitControl)
 		}
 	}
 	return n, err
 }
 
-// flooded tells whether the peer sent faster than it may.
-func (t *tap) flooded() bool { return t.over.Load() }
+// tooFast ends the reading.
+func (t *tap) tooFast(limit *string) error {
+	t.over.Store(limit)
+	return errTooFast
+}
+
+// flooded names the limit of those above that the peer has gone over; "" for none.
+func (t *tap) flooded() string {
+	if limit := t.over.Load(); limit != nil {
+		return *limit
+	}
+	return ""
+}
 
 // hijacker hands out a tap and small buffers in place of the server's.
 type hijacker struct {
 	http.ResponseWriter
-	limit Rate
-	tap   *tap
+	limits *Limits
+	tap    *tap
 }
 
 // Hijack implements http.Hijacker.
@@ -142,18 +245,14 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		raw.Close()
 		return nil, nil, err
 	}
-	h.tap = &tap{Conn: raw, bytes: h.limit.limiter()}
+	h.tap = &tap{Conn: raw, limits: h.limits, bytes: h.limits.ReadBytes.limiter()}
 	r := bufio.NewReaderSize(h.tap, readBuffer)
 	if n := old.Reader.Buffered(); n > 0 {
-		// Frames that came with the handshake. The library moves what is buffered
-		// out of the reader it gets, so they must be in its buffer.
-		early := make([]byte, n)
-		if _, err := io.ReadFull(old.Reader, early); err != nil {
+		h.tap.early = make([]byte, n)
+		if _, err := io.ReadFull(old.Reader, h.tap.early); err != nil {
 			raw.Close()
 			return nil, nil, err
 		}
-		r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), h.tap), max(readBuffer, n))
-		r.Peek(n)
 	}
 	w := bufio.NewWriterSize(h.tap, writeBuffer)
 	setUserTimeout(raw)

@@ -42,3 +42,26 @@ func TestNothingFollowsAClose(t *testing.T) {
 		}
 	}
 }
+
+// However reads are cut, each control frame and each fragment after the first is counted once.
+func TestIncomingIsCounted(t *testing.T) {
+	unmasked := append([]byte{0x81, 3}, 0x89, 0x89, 0x89)
+	long := wsFrame(0x82, bytes.Repeat([]byte{0x89}, 1<<16))
+	all := bytes.Join([][]byte{
+		wsFrame(0x81, bytes.Repeat([]byte{0x89}, 5)), // payloads that look like pings
+		wsFrame(0x89, nil), wsFrame(0x89, bytes.Repeat([]byte{0x8a}, 125)), wsFrame(0x8a, nil),
+		wsFrame(0x01, nil), wsFrame(0x00, bytes.Repeat([]byte{0x89}, 300)), wsFrame(0x89, nil), wsFrame(0x80, nil),
+		unmasked, long, wsFrame(0x88, []byte{3, 232}),
+	}, nil)
+	const want = 3 + 3 + 1
+	for _, cut := range []int{1, 2, 3, 5, 7, 512, len(all)} {
+		var in incoming
+		got := 0
+		for p := range slices.Chunk(all, cut) {
+			got += in.count(p)
+		}
+		if got != want || in.have != 0 || in.rest != 0 {
+			t.Errorf("reads of %d: %d were counted, want %d (%d, %d left)", cut, got, want, in.have, in.rest)
+		}
+	}
+}

@@ -158,7 +158,7 @@ const publicURL = "http://chat.test"
 // free opens every limit that a flood of tests would meet.
 var free = []string{
 	"requests-address", "requests-principal", "logins-address", "guest-sessions-address", "rooms-guest", "rooms-user",
-	"rooms-address", "messages-user", "messages-guest", "frames-socket", "kib-socket", "sockets-principal",
+	"rooms-address", "messages-user", "messages-guest", "frames-socket", "kib-socket", "control-socket", "sockets-principal",
 	"sockets-address", "sockets-pending",
 }
 
