@@ -87,8 +87,10 @@ func TestAuditOverTheAPI(t *testing.T) {
 	has := func(action string) bool {
 		return slices.ContainsFunc(all, func(e rooms.AuditEntry) bool { return e.Action == action })
 	}
-	page := func(before int64, limit int) (a audit) {
+	var names map[string]string
+	page := func(before int64, limit int) (a rooms.AuditPage) {
 		w.get(&a, "GET", fmt.Sprintf("/api/audit?before=%d&limit=%d", before, limit), rosa.Credential, nil)
+		names = a.Names
 		return a
 	}
 	w.eventually("the refused room is audited", func() bool {
@@ -112,7 +114,26 @@ func TestAuditOverTheAPI(t *testing.T) {
 	if whole := page(0, 200).Entries; !slices.Equal(paged, whole) {
 		t.Errorf("page by page there are %d rows, at once %d", len(paged), len(whole))
 	}
-	if text := fmt.Sprint(all); strings.Contains(text, "zk-canary") || strings.Contains(text, g.Credential[30:]) {
+	// What the rows speak of has its name beside it, and nothing else has one.
+	page(0, 200)
+	maple := slices.IndexFunc(all, func(e rooms.AuditEntry) bool { return e.Action == "vendor_added" })
+	for id, want := range map[string]string{
+		string(mia): "Mia", string(rosa.Principal.User): "Rosa", all[maple].Subject: "maple",
+		string(room):                       "Bo", // Ada was removed
+		string(customer.Principal.Session): "Unknown client",
+	} {
+		if names[id] != want {
+			t.Errorf("%s is called %q, want %q", id, names[id], want)
+		}
+	}
+	for id := range names {
+		if !slices.ContainsFunc(all, func(e rooms.AuditEntry) bool {
+			return string(e.Actor) == id || e.Subject == id || string(e.Room) == id || strings.Contains(e.Detail, id)
+		}) {
+			t.Errorf("%s has a name and no row", id)
+		}
+	}
+	if text := fmt.Sprint(all, names); strings.Contains(text, "zk-canary") || strings.Contains(text, g.Credential[30:]) {
 		t.Errorf("a text or a secret is in the table: %s", text)
 	}
 	// The participants see that an admin was there.

@@ -214,11 +214,8 @@ func (c *call) audit() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	rows, err := c.g.rooms.Audit(c.ctx, c.principal, before, limit)
-	if rows == nil {
-		rows = []rooms.AuditEntry{}
-	}
-	return http.StatusOK, audit{rows}, err
+	page, err := c.g.rooms.Audit(c.ctx, c.principal, before, limit)
+	return http.StatusOK, page, err
 }
 
 func (c *call) openapi() (int, any, error) { return http.StatusOK, openapi(c.g.version), nil }

@@ -188,7 +188,7 @@ func routes() []route {
 			},
 			nil,
 			[]int{200},
-			audit{},
+			rooms.AuditPage{},
 			nil, (*call).audit,
 		},
 
@@ -290,9 +290,6 @@ type (
 	}
 	readMark struct {
 		Seq int64 `json:"seq"`
-	}
-	audit struct {
-		Entries []rooms.AuditEntry `json:"entries"`
 	}
 	status struct {
 		Status string `json:"status"`

@@ -12,7 +12,7 @@ import (
 // refusedRows are the audit rows of refused rooms, newest first.
 func (w *world) refusedRows() (out []rooms.AuditEntry) {
 	w.Helper()
-	for _, e := range must(w.Audit(ctx, w.rosa, 0, rooms.MaxAuditLimit))(w.T) {
+	for _, e := range must(w.Audit(ctx, w.rosa, 0, rooms.MaxAuditLimit))(w.T).Entries {
 		if e.Action == "refused" {
 			e.ID = 0
 			out = append(out, e)

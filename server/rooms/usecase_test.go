@@ -221,7 +221,7 @@ func TestOversight(t *testing.T) {
 		if s := must(w.Get(ctx, w.mia, w.guestRoom))(w.T); s.Unread != 0 {
 			w.Errorf("a notice is unread: %+v", s)
 		}
-		rows := must(w.Audit(ctx, w.rosa, 0, 0))(w.T)
+		rows := must(w.Audit(ctx, w.rosa, 0, 0))(w.T).Entries
 		count := 0
 		for _, r := range rows {
 			if r.Action == "oversight" && r.Room == w.guestRoom && r.Actor == w.rosa.Identity() {
@@ -405,14 +405,14 @@ func TestAudit(t *testing.T) {
 		}
 		var all []rooms.AuditEntry
 		for before := int64(0); ; {
-			page := must(w.Audit(ctx, w.rosa, before, 5))(w.T)
+			page := must(w.Audit(ctx, w.rosa, before, 5))(w.T).Entries
 			all = append(all, page...)
 			if len(page) < 5 {
 				break
 			}
 			before = page[len(page)-1].ID
 		}
-		whole := must(w.Audit(ctx, w.rosa, 0, rooms.MaxAuditLimit))(w.T)
+		whole := must(w.Audit(ctx, w.rosa, 0, rooms.MaxAuditLimit))(w.T).Entries
 		equal(w.T, all, whole)
 		if whole[0].Action != "participant_removed" || whole[0].Room != w.guestRoom || whole[0].Subject != string(w.ada.User) || whole[0].Actor != w.rosa.Identity() {
 			w.Errorf("%+v", whole[0])
