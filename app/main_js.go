@@ -50,7 +50,7 @@ func main() {
 	s.device()
 	app.Route(js.Global().Get("location").Get("pathname").String(), func() app.Composer {
 		if withInbox && surface == chat.SurfaceInbox {
-			return &ui.Inbox{M: s.m, Ready: s.ready}
+			return &ui.Inbox{M: s.m, Audit: &ui.EnglishAudit, Ready: s.ready}
 		}
 		return &ui.Widget{M: s.m, Ready: s.ready}
 	})

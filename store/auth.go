@@ -43,6 +43,9 @@ func (m *Machine) owner() chat.Identity {
 func (m *Machine) setPrincipal(p chat.Principal) {
 	if m.principal != p {
 		m.principal = p
+		if p.Role != chat.RoleAdmin {
+			m.audit = nil // it was an admin's
+		}
 		m.touch(dirtyAll)
 	}
 }

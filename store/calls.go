@@ -26,6 +26,7 @@ const (
 	callPassword callKind = "password"
 	callSessions callKind = "sessions"
 	callEnd      callKind = "end"
+	callAudit    callKind = "audit"
 )
 
 // Bodies of requests and answers of the HTTP API.
@@ -118,6 +119,8 @@ func (m *Machine) called(f Called) {
 		m.sessionsCame(c, f)
 	case callEnd:
 		m.sessionEnded(c, f)
+	case callAudit:
+		m.auditCame(c, f)
 	}
 }
 

@@ -91,6 +91,9 @@ type (
 	// FetchSessions loads the user's own sessions; EndSession ends one of them.
 	FetchSessions struct{}
 	EndSession    struct{ Session chat.AccountSessionID }
+	// FetchAudit loads the newest page of the audit table (admins, inbox), or
+	// with More the next older one.
+	FetchAudit struct{ More bool }
 	// CloseRoom and BlockGuest end a room (inbox).
 	CloseRoom  struct{ Room chat.RoomID }
 	BlockGuest struct{ Room chat.RoomID }
@@ -197,6 +200,7 @@ func (EndChat) intent()        {}
 func (ChangePassword) intent() {}
 func (FetchSessions) intent()  {}
 func (EndSession) intent()     {}
+func (FetchAudit) intent()     {}
 func (CloseRoom) intent()      {}
 func (BlockGuest) intent()     {}
 func (DismissNotice) intent()  {}

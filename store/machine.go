@@ -60,6 +60,8 @@ type Machine struct {
 	sessions      []Session // never changed in place: views hold it
 	sessionsHave  bool
 	sessionsError *chat.Error
+	audit         *AuditTable // likewise
+	auditCall     int64       // whose answer it waits for
 
 	conn     connection
 	requests map[int64]request
@@ -261,6 +263,8 @@ func (m *Machine) intend(in Intent) {
 		m.fetchSessions()
 	case EndSession:
 		m.endOther(in.Session)
+	case FetchAudit:
+		m.fetchAudit(in)
 	case CloseRoom:
 		m.act(protocol.ClientFrame{Close: &protocol.RoomRef{Room: in.Room}}, in.Room)
 	case BlockGuest:

@@ -78,6 +78,7 @@ func anyInput(t *rapid.T) Input {
 		{Intent: EndChat{}},
 		{Intent: FetchSessions{}},
 		{Intent: EndSession{Session: "s_1"}},
+		{Intent: FetchAudit{More: re > 5}},
 		{Intent: ClearChatState{}},
 		{Intent: CloseRoom{Room: room}},
 		{Intent: DismissNotice{}},

@@ -34,6 +34,7 @@ func (m *Machine) render() {
 	v.Generation, v.Surface, v.Connection, v.Auth = m.generation, m.surface, m.state(), m.auth()
 	v.Principal, v.GuestSession, v.LogInError, v.PasswordSaved = m.principal, "", m.logError, m.pwSaved
 	v.Sessions, v.SessionsLoaded, v.SessionsError = m.sessions, m.sessionsHave, m.sessionsError
+	v.Audit = m.audit
 	if m.user == nil && m.guest != nil {
 		v.GuestSession = m.guest.ID
 	}

@@ -74,7 +74,8 @@ func (m *Machine) sessionEnded(c call, f Called) {
 	m.touch(dirtyTop)
 }
 
+// forgetSessions forgets what was asked for as a user who is no more, the audit table with it.
 func (m *Machine) forgetSessions() {
-	m.sessions, m.sessionsHave, m.sessionsError = nil, false, nil
+	m.sessions, m.sessionsHave, m.sessionsError, m.audit = nil, false, nil, nil
 	m.touch(dirtyTop)
 }

@@ -39,6 +39,7 @@ var inputs = []any{
 	ChangePassword{},
 	FetchSessions{},
 	EndSession{},
+	FetchAudit{},
 	CloseRoom{},
 	BlockGuest{},
 	DismissNotice{},
@@ -120,6 +121,18 @@ func digest(v *View) string {
 	}
 	if v.SessionsError != nil {
 		s += " sessions error=" + string(v.SessionsError.Code)
+	}
+	if a := v.Audit; a != nil {
+		s += fmt.Sprintf(" audit=%d names=%d", len(a.Rows), len(a.Names))
+		if a.More {
+			s += " more"
+		}
+		if a.Loading {
+			s += " loading"
+		}
+		if a.Error != nil {
+			s += " error=" + string(a.Error.Code)
+		}
 	}
 	if v.LogInError != nil {
 		s += " log-in error=" + string(v.LogInError.Code)

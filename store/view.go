@@ -43,6 +43,8 @@ type View struct {
 	SessionsLoaded bool
 	SessionsError  *chat.Error // why they could not be loaded, or one not be ended
 
+	Audit *AuditTable // what was loaded of the audit table; nil until FetchAudit
+
 	Rooms         []chat.Summary // most recently active first
 	RoomsLoaded   bool           // the list for this filter has arrived
 	RoomsMore     bool           // FetchRooms{More} would bring more
@@ -72,6 +74,26 @@ type Session struct {
 	Client     string                `json:"client"`       // as the server describes it: "Firefox on Linux"
 	LastSeenAt int64                 `json:"last_seen_at"` // Unix milliseconds
 	Current    bool                  `json:"current"`      // the one this view belongs to
+}
+
+// AuditTable is what was loaded of the audit table.
+type AuditTable struct {
+	Rows    []AuditRow        // newest first
+	Names   map[string]string // by id, of the users, vendors, rooms and log-ins in the rows
+	More    bool              // FetchAudit{More} would bring older rows
+	Loading bool
+	Error   *chat.Error // why the last page could not be loaded
+}
+
+// AuditRow is one row of the audit table.
+type AuditRow struct {
+	ID      int64         `json:"id"`
+	At      int64         `json:"at"` // Unix milliseconds
+	Action  string        `json:"action"`
+	Actor   chat.Identity `json:"actor"`   // "" for the operator
+	Subject string        `json:"subject"` // an id: what it was done to
+	Room    chat.RoomID   `json:"room"`
+	Detail  string        `json:"detail"` // a reason word or the like
 }
 
 // RoomView is the room on screen.

@@ -72,6 +72,15 @@ func (c Clock) When(t *Text, ms int64) string {
 // DayTime gives day and time: "Today, 09:38".
 func (c Clock) DayTime(t *Text, ms int64) string { return c.Day(t, ms) + ", " + c.Time(ms) }
 
+// Stamp gives date and time for a table: "3 Nov, 09:41".
+func (c Clock) Stamp(t *Text, ms int64) string {
+	at, year := c.local(ms), 0
+	if at.Year() != c.local(c.Now()).Year() {
+		year = at.Year()
+	}
+	return t.ShortDate(t.ShortMonths[at.Month()-1], at.Day(), year) + ", " + c.Time(ms)
+}
+
 // Greeting fits the hour of the day.
 func (c Clock) Greeting(t *Text) string {
 	switch h := c.local(c.Now()).Hour(); {

@@ -14,6 +14,7 @@ import (
 type Inbox struct {
 	app.Compo
 	M     *Model
+	Audit *AuditText
 	Ready func(dispatch func(func())) // as in Widget
 }
 
@@ -33,6 +34,9 @@ func (b *Inbox) Render() app.UI {
 				&LogIn{M: m, Rev: loginRev(m)},
 				app.If(m.Device.Installable, func() app.UI { return textButton(m.T.Install, b.onInstall) }),
 			)))
+	}
+	if m.Screen() == ScreenAudit {
+		return root.Body(b.rooms(), b.audit())
 	}
 	return root.Body(b.rooms(), b.room(), b.about())
 }

@@ -22,6 +22,9 @@ func (m *Model) menuRev() string {
 	if m.Device.Notifications {
 		rev += "/notify"
 	}
+	if m.mayAudit() {
+		rev += "/audit"
+	}
 	if m.view.PasswordSaved {
 		rev += "/saved"
 	}
@@ -73,6 +76,9 @@ func (u *Menu) Render() app.UI {
 			entry(m.T.ChangePassword, u.onPassword)
 		}
 		entry(m.T.Sessions, u.onSessions)
+		if m.mayAudit() {
+			entry(m.T.Audit, u.onAudit)
+		}
 		if m.Screen() != ScreenRooms || inbox {
 			entry(m.T.LogOut, u.onLogOut) // the rooms screen of the widget has it below
 		}
@@ -95,6 +101,12 @@ func (u *Menu) onSessions(app.Context, app.Event) {
 	u.M.sessions = true
 	u.M.Do(store.FetchSessions{})
 	u.M.shell.Focus("sessions-title")
+}
+
+func (u *Menu) onAudit(app.Context, app.Event) {
+	u.M.menu, u.M.auditing = false, true
+	u.M.Do(store.FetchAudit{})
+	u.M.Settle()
 }
 func (u *Menu) onPassword(app.Context, app.Event) { u.M.menu, u.M.password = false, true }
 func (u *Menu) onLogIn(app.Context, app.Event)    { u.M.menu, u.M.logIn = false, true; u.M.Settle() }

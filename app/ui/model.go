@@ -54,6 +54,7 @@ const (
 	ScreenVendors Screen = "vendors"
 	ScreenRoom    Screen = "room"
 	ScreenAbout   Screen = "about"
+	ScreenAudit   Screen = "audit"
 	ScreenLogIn   Screen = "login"
 	ScreenExpired Screen = "expired"
 )
@@ -100,6 +101,7 @@ type Model struct {
 	menu       bool
 	sessions   bool // the menu shows the user's sessions
 	about      bool
+	auditing   bool // the audit table is on screen
 	password   bool
 	ask        Ask
 	composer   Composer
@@ -126,6 +128,7 @@ func (m *Model) Update() {
 	if m.view.Generation != old.Generation {
 		// Another principal: nothing of the former one's screens stays open.
 		m.pickVendor, m.writing, m.logIn, m.menu, m.sessions, m.about, m.password, m.ask = false, false, false, false, false, false, false, AskNothing
+		m.auditing = false
 		m.logRev++
 		m.composer.Place = "" // what the field holds is not this principal's
 		// A guest who logs in keeps what stands in the field; a user leaves nothing to another.
@@ -144,7 +147,10 @@ func (m *Model) Update() {
 			m.jump++
 			m.ask, m.about = AskNothing, false
 		}
-		m.pickVendor, m.menu, m.writing = false, false, false
+		m.pickVendor, m.menu, m.writing, m.auditing = false, false, false, false
+	}
+	if !m.mayAudit() {
+		m.auditing = false
 	}
 	if m.view.PasswordSaved && !old.PasswordSaved {
 		m.password = false
@@ -213,6 +219,8 @@ func focusOf(s Screen) string {
 		return "username"
 	case ScreenAbout:
 		return "about-title"
+	case ScreenAudit:
+		return "audit-title"
 	}
 	return "title"
 }
@@ -227,6 +235,8 @@ func (m *Model) Screen() Screen {
 		return ScreenLogIn
 	case m.logIn:
 		return ScreenLogIn
+	case m.auditing && m.mayAudit():
+		return ScreenAudit
 	case v.Surface == chat.SurfaceInbox && m.about && v.Room != nil:
 		return ScreenAbout
 	case m.pickVendor:
@@ -369,6 +379,8 @@ func (m *Model) Escape() bool {
 		m.logIn = false
 	case m.pickVendor:
 		m.pickVendor, m.writing = false, false
+	case m.auditing:
+		m.auditing = false
 	case m.about:
 		m.about = false
 	default:

@@ -159,6 +159,8 @@ func badgeText(n int) string {
 
 func (r *RoomItem) onClick(app.Context, app.Event) {
 	if r.M.view.CurrentRoom == r.I.Room {
+		r.M.auditing = false
+		r.M.Settle()
 		r.M.shell.Focus("message")
 		return
 	}

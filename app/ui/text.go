@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 
 	"anteroom/store/chat"
 )
@@ -80,6 +81,7 @@ type Text struct {
 	NotificationFrom                  func(name string) string
 	PickRoom                          string
 	UpdateReady, Reload               string
+	Audit                             string
 
 	// Dates: 3 Nov, Tuesday 3 November.
 	Weekdays, ShortWeekdays [7]string
@@ -179,6 +181,7 @@ var English = Text{
 	NotificationFrom: func(name string) string { return "New message from " + name },
 	PickRoom:         "Pick a room to read it.",
 	UpdateReady:      "A newer version is ready.", Reload: "Reload",
+	Audit: "Audit table",
 
 	Weekdays:      [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 	ShortWeekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
@@ -233,4 +236,123 @@ func englishError(e *chat.Error) string {
 		return e.Message
 	}
 	return "That did not work."
+}
+
+// AuditText holds the words of the audit table, which only the inbox's module has.
+type AuditText struct {
+	About, Refresh          string
+	Time, What, By, Subject string
+	Room, IDs               string
+	Operator, Unknown       string
+	Empty, Denied           string
+	// Line says what an action and its detail mean; name gives what an id in the
+	// detail stands for.
+	Line func(action, detail string, name func(id string) string) (what, more string)
+}
+
+// EnglishAudit belongs to English.
+var EnglishAudit = AuditText{
+	About: "Log-ins, links, refusals, looks by admins, changes of rights", Refresh: "Refresh",
+	Time: "Time", What: "What", By: "By", Subject: "Whom or what", Room: "Room", IDs: "Ids",
+	Operator: "Operator", Unknown: "Unknown",
+	Empty: "Nothing has been written here yet.", Denied: "Only admins can read the audit table.",
+	Line: englishAudit,
+}
+
+// englishAudit puts a row of the audit table into words. What it does not know
+// yet it gives as it is.
+func englishAudit(action, detail string, name func(string) string) (what, more string) {
+	switch first, rest, _ := strings.Cut(detail, " "); action {
+	case "login":
+		more = "in the chat"
+		if first == string(chat.SurfaceInbox) {
+			more = "in the inbox"
+		}
+		if rest == "token" {
+			more += ", by the site’s own log-in"
+		}
+		return "Logged in", more
+	case "logout":
+		switch detail {
+		case "handle":
+			detail = "told later, after being offline"
+		case "everywhere":
+			detail = "everywhere"
+		case "password":
+			detail = "because the password was changed"
+		case "disabled":
+			detail = "because the account was disabled"
+		}
+		return "Logged out", detail
+	case "link":
+		return "Took a guest’s chats along", detail
+	case "link_refused":
+		return "Was refused a guest’s chats", detail
+	case "oversight":
+		return "Looked into a room as an admin", ""
+	case "role":
+		return "Role changed", "now " + detail
+	case "disable":
+		return "Account disabled", detail
+	case "enable":
+		return "Account enabled", detail
+	case "password":
+		return "Password changed", ""
+	case "user_added":
+		return "Account added", "as " + detail
+	case "vendor_added":
+		return "Vendor added", detail
+	case "vendor_member":
+		if first == "added" {
+			return "Joined the staff", "of " + name(rest)
+		}
+		return "Left the staff", "of " + name(rest)
+	case "room_made":
+		return "Made a room", detail
+	case "participant_added":
+		return "Added to the room", detail
+	case "participant_removed":
+		return "Removed from the room", detail
+	case "guest_blocked":
+		return "Blocked a guest", detail
+	case "refused":
+		return englishRefusal(detail)
+	}
+	return action, detail
+}
+
+// englishRefusal says what was refused, and why.
+func englishRefusal(reason string) (what, why string) {
+	switch reason {
+	case "password":
+		return "Log-in refused", "wrong password, or the account is disabled"
+	case "change_password":
+		return "Change of password refused", "wrong password"
+	}
+	if why, ok := strings.CutPrefix(reason, "token_"); ok {
+		return "Log-in by the site refused", "token: " + strings.ReplaceAll(why, "_", " ")
+	}
+	switch reason {
+	case "nobody":
+		why = "nobody was logged in"
+	case "no_room":
+		why = "there is no such room"
+	case "not_participant":
+		why = "no participant"
+	case "inactive":
+		why = "the account is disabled"
+	case "other_guest_session":
+		why = "another guest’s room"
+	case "guest_in_user_room":
+		why = "a guest in a room of users"
+	case "revoked":
+		why = "the session had ended"
+	case "link_over":
+		why = "the log-in behind it had ended"
+	case "linked_not_participant":
+		why = "its user is no participant"
+	default:
+		why = strings.ReplaceAll(reason, "_", " ")
+	}
+	return "Room refused", why
 }

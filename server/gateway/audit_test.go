@@ -87,10 +87,13 @@ func TestAuditOverTheAPI(t *testing.T) {
 	has := func(action string) bool {
 		return slices.ContainsFunc(all, func(e rooms.AuditEntry) bool { return e.Action == action })
 	}
-	var names map[string]string
+	names := map[string]string{}
 	page := func(before int64, limit int) (a rooms.AuditPage) {
 		w.get(&a, "GET", fmt.Sprintf("/api/audit?before=%d&limit=%d", before, limit), rosa.Credential, nil)
-		names = a.Names
+		clear(names)
+		for _, n := range a.Names {
+			names[n.ID] = n.Name
+		}
 		return a
 	}
 	w.eventually("the refused room is audited", func() bool {

@@ -15,9 +15,15 @@ const MaxAuditLimit = 200
 // AuditPage is a page of the audit table.
 type AuditPage struct {
 	Entries []AuditEntry `json:"entries"` // newest first
-	// Names tells by id what the users, vendors, rooms and log-ins of the entries
-	// are called now. What is gone, or never was, has no name.
-	Names map[string]string `json:"names"`
+	// Names tells what the users, vendors, rooms and log-ins of the entries are
+	// called now. What is gone, or never was, has no name.
+	Names []Named `json:"names"`
+}
+
+// Named is what something is called.
+type Named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // AuditEntry is a row of the audit table.
@@ -52,14 +58,22 @@ func (s *Service) Audit(ctx context.Context, p chat.Principal, before int64, lim
 		if err != nil {
 			return err
 		}
-		page = AuditPage{Entries: make([]AuditEntry, len(stored)), Names: make(map[string]string)}
-		n := newNames(r)
+		page = AuditPage{Entries: make([]AuditEntry, len(stored)), Names: []Named{}}
+		n, seen := newNames(r), make(map[string]bool)
 		for i, e := range stored {
 			page.Entries[i] = AuditEntry(e)
 			ids := append(strings.Fields(e.Detail), string(e.Actor), e.Subject, string(e.Room))
 			for _, id := range ids {
-				if err := page.name(n, p, id); err != nil {
+				if seen[id] {
+					continue
+				}
+				seen[id] = true
+				name, err := n.called(id, p.Identity())
+				if err != nil {
 					return err
+				}
+				if name != "" {
+					page.Names = append(page.Names, Named{id, name})
 				}
 			}
 		}
@@ -69,31 +83,22 @@ func (s *Service) Audit(ctx context.Context, p chat.Principal, before int64, lim
 	return page, err
 }
 
-// name adds what an id stands for to the names, as the viewer sees it.
-func (a *AuditPage) name(n *names, viewer chat.Principal, id string) error {
-	if _, ok := a.Names[id]; ok {
-		return nil
-	}
+// called is what an id stands for, as a viewer sees it; "" for what has no name.
+func (n *names) called(id string, viewer chat.Identity) (string, error) {
 	kind, _, _ := strings.Cut(id, "_")
-	name, err := "", error(nil)
 	switch kind {
 	case "u":
-		name, err = n.user(chat.UserID(id))
+		return n.user(chat.UserID(id))
 	case "v":
-		var v chat.Vendor
-		v, err = optional(n.r.Vendor(chat.VendorID(id)))
-		name = v.Name
+		v, err := optional(n.r.Vendor(chat.VendorID(id)))
+		return v.Name, err
 	case "s":
-		var session storage.AccountSession
-		session, err = optional(n.r.AccountSession(chat.AccountSessionID(id)))
-		name = session.Client
+		session, err := optional(n.r.AccountSession(chat.AccountSessionID(id)))
+		return session.Client, err
 	case "r":
-		name, err = n.room(chat.RoomID(id), viewer.Identity())
+		return n.room(chat.RoomID(id), viewer)
 	}
-	if name != "" {
-		a.Names[id] = name
-	}
-	return err
+	return "", nil
 }
 
 // room is a room's name as a viewer sees it, "" where there is no such room.
