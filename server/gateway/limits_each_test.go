@@ -151,59 +151,7 @@ var eachLimit = map[string]func(t *testing.T){
 		p.raw(`{"ping":{}}` + strings.Repeat(" ", 2048))
 		p.floodedOut(t)
 	},
-	"control-socket": func(t *testing.T) {
-		w := newWorld(t, Limits{Control: few})
-		g := w.guest()
-		ping, part := wsFrame(0x89, []byte("x")), wsFrame(0x00, nil)
-		begin, end := wsFrame(0x01, []byte(`{"id":2,"ping":{}}`)), wsFrame(0x80, nil)
-		for name, c := range map[string]struct {
-			good  []byte // three of them, and what tells that they were served
-			pongs int
-			more  []byte
-		}{
-			"pings":     {append(bytes.Repeat(ping, 3), wsFrame(0x81, []byte(`{"id":2,"ping":{}}`))...), 3, ping},
-			"pongs":     {append(bytes.Repeat(wsFrame(0x8a, nil), 3), wsFrame(0x81, []byte(`{"id":2,"ping":{}}`))...), 0, wsFrame(0x8a, nil)},
-			"fragments": {bytes.Join([][]byte{begin, part, part, end}, nil), 0, append(begin, part...)},
-		} {
-			t.Run(name, func(t *testing.T) {
-				conn, r := w.rawSocket(g.Credential)
-				conn.Write(c.good)
-				pongs := 0
-				for served := false; !served; {
-					switch op, payload := readFrame(r); {
-					case op == 10:
-						pongs++
-					case op == 1 && bytes.Contains(payload, []byte(`"re":2,"pong"`)):
-						served = true
-					default:
-						t.Fatalf("got %d %s", op, payload)
-					}
-				}
-				if pongs != c.pongs {
-					t.Errorf("%d pongs for 3 pings", pongs)
-				}
-				conn.Write(c.more)
-				op, payload := readFrame(r)
-				if op != 1 || !bytes.Contains(payload, []byte(`"bye":{"code":"rate_limited"`)) || !bytes.Contains(payload, []byte(`"retry_after_ms":`)) {
-					t.Errorf("one more was answered with %d %s", op, payload)
-				}
-				if code := closeCode(t, conn, r); code != 4001 {
-					t.Errorf("closed with %d", code)
-				}
-			})
-		}
-		// Those that come with the handshake count as well.
-		conn := w.tcp()
-		fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n%s",
-			strings.TrimPrefix(w.url, "http://"), bytes.Repeat(ping, 4))
-		r := bufio.NewReader(conn)
-		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 101 {
-			t.Fatal(res, err)
-		}
-		if code := closeCode(t, conn, r); code != 4001 {
-			t.Errorf("a flood with the handshake is closed with %d", code)
-		}
-	},
+	"control-socket": limitedControl,
 	"sockets-principal": func(t *testing.T) {
 		w := newWorld(t, Limits{Sockets: 2})
 		g := w.guest()
