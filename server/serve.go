@@ -73,10 +73,11 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 		defer ops.Close()
 	}
 
-	st, err := openStorage(ctx, c.data)
+	opened, err := openStorage(ctx, c.data)
 	if err != nil {
 		return usagef("can't use --data %s: %w", c.data, err)
 	}
+	st := storage.Check(opened)
 	defer func() {
 		if cerr := st.Close(); err == nil && cerr != nil {
 			err = fmt.Errorf("close the database: %w", cerr)
@@ -103,7 +104,7 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	defer useCases.Stop()
 	authn.OnChange(useCases.Recheck)
 	gate := gateway.New(gateway.Config{
-		Rooms: useCases, Auth: authn, PublicURL: c.publicURL, TrustedProxies: c.trustedProxies,
+		Rooms: useCases, Auth: authn, Ready: st.Ready, PublicURL: c.publicURL, TrustedProxies: c.trustedProxies,
 		Limits: c.limits, Observe: counted, Log: log, Version: version,
 	})
 

@@ -21,6 +21,8 @@ type Config struct {
 	Rooms     *rooms.Service
 	Auth      *auth.Service
 	PublicURL *url.URL // the only origin that may open a socket or call the API, and the only host
+	// Ready tells whether what the server stands on works: /readyz asks. Always.
+	Ready func(context.Context) error
 	// TrustedProxies are whose X-Forwarded-For counts; nobody's.
 	TrustedProxies []netip.Prefix
 	Limits         Limits           // DefaultLimits
@@ -34,6 +36,7 @@ type Config struct {
 type Gateway struct {
 	rooms   *rooms.Service
 	auth    *auth.Service
+	ready   func(context.Context) error
 	door    door
 	limits  Limits
 	log     *slog.Logger
@@ -72,9 +75,12 @@ func New(c Config) *Gateway {
 	if c.Observe == nil {
 		c.Observe = unobserved{}
 	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
+	}
 	l := c.Limits.withDefaults()
 	g := &Gateway{
-		rooms: c.Rooms, auth: c.Auth, door: newDoor(c.PublicURL, c.TrustedProxies),
+		rooms: c.Rooms, auth: c.Auth, ready: c.Ready, door: newDoor(c.PublicURL, c.TrustedProxies),
 		limits: l, log: c.Log, now: c.Now, observe: c.Observe, version: c.Version,
 
 		requests:          newTable("requests", l.Requests),

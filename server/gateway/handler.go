@@ -228,8 +228,9 @@ func (c *call) ready() (int, any, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
 	defer cancel()
-	if _, err := c.g.rooms.Vendors(ctx, chat.Principal{}); err != nil {
-		return 0, nil, chat.Errorf(chat.CodeUnavailable, "Storage does not answer")
+	if err := c.g.ready(ctx); err != nil {
+		c.g.log.Warn("not ready", "err", err)
+		return 0, nil, chat.Errorf(chat.CodeUnavailable, "Storage does not answer, or takes no writes")
 	}
 	return http.StatusOK, status{"ready"}, nil
 }

@@ -205,7 +205,7 @@ func routes() []route {
 			nil, (*call).health,
 		},
 		{
-			http.MethodGet, "/readyz", "ready", "The server can serve: storage answers and no drain has begun.", open, nil, nil,
+			http.MethodGet, "/readyz", "ready", "The server can serve: storage answers, its last write did not fail, and no drain has begun.", open, nil, nil,
 			[]int{200},
 			status{},
 			nil, (*call).ready,

@@ -7,6 +7,9 @@
 // may commit several queued Updates together; Update returns when its own
 // effects are durable.
 //
+// Check wraps a driver for readiness: it remembers whether the last write was
+// refused, and while it was, tries again when asked.
+//
 // # Invariants
 //
 //   - A room's events have seq 1, 2, 3, … without holes, assigned inside the

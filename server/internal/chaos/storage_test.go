@@ -52,6 +52,7 @@ type outage struct {
 	status  map[int]int
 	slowest time.Duration
 	reads   int // good ones
+	ready   int // times the server said it was ready
 	fault   error
 }
 
@@ -116,6 +117,11 @@ func (w *world) probe(ctx context.Context, name string, acked map[string]int64) 
 			}
 			return err
 		})
+		timed(func() error {
+			status, _, err := w.s.call(http.MethodGet, "/readyz", "", nil, nil)
+			o.ready += btoi(status == http.StatusOK)
+			return err
+		})
 	}
 	return o
 }
@@ -151,6 +157,8 @@ func (o *outage) refused(t testing.TB, code chat.Code, status int) {
 		t.Errorf("answers were %v with status %v, want %s and %d only", o.codes, o.status, code, status)
 	case o.reads == 0:
 		t.Error("nothing was read during the outage")
+	case o.ready > 0:
+		t.Errorf("the server said %d times that it was ready", o.ready)
 	}
 	// The wait is bounded by request-time (15 s), which is far above the 2 s that SQLite waits.
 	if o.slowest > 20*time.Second {
@@ -164,7 +172,7 @@ func (w *world) recovered(acked map[string]int64) {
 	w.t.Helper()
 	await(w.t, "a write to be acknowledged again", func() bool {
 		o := w.during(time.Millisecond, fmt.Sprintf("after%d", time.Now().UnixNano()), acked)
-		return o.acks == 2
+		return o.acks == 2 && o.ready == 1
 	})
 	at := map[string]int64{}
 	for _, e := range w.history(w.rooms[0].id) {
@@ -212,6 +220,49 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	acks, _ := w.judge()
 	t.Logf("locked for %v: %d refused as unavailable, slowest answer %v, %d reads meanwhile; goroutines %v, before %v; %d acknowledged in all",
 		long, o.codes[chat.CodeUnavailable], o.slowest.Round(time.Millisecond), o.reads, during, before, acks)
+}
+
+// Readiness sees that only writes fail, and returns by itself when they work
+// again: nobody else writes meanwhile.
+func TestReadinessSeesWrites(t *testing.T) {
+	sample(t)
+	traceable(t)
+	s := newServer(t)
+	s.start()
+	ready := func() int {
+		status, _, err := s.call(http.MethodGet, "/readyz", "", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	write := func() int {
+		status, _, err := s.call(http.MethodPost, "/api/guest-sessions", "", struct{}{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	for range 3 {
+		tr := attach(t, s, "-P", filepath.Join(s.data, "anteroom.db-wal"), "-P", filepath.Join(s.data, "anteroom.db"),
+			"-e", "inject=pwrite64,ftruncate,fallocate:error=EROFS")
+		if got := write(); got != http.StatusServiceUnavailable {
+			t.Fatalf("a write is answered %d", got)
+		}
+		for range 3 {
+			if got := ready(); got != http.StatusServiceUnavailable {
+				t.Errorf("while writes fail readiness is %d", got)
+			}
+		}
+		if got, _, err := s.call(http.MethodGet, "/healthz", "", nil, nil); got != http.StatusOK {
+			t.Errorf("the process lives, and health is %d, %v", got, err)
+		}
+		tr.detach()
+		await(t, "readiness to return", func() bool { return ready() == http.StatusOK })
+		if got := write(); got >= 300 {
+			t.Errorf("while it is ready a write is answered %d", got)
+		}
+	}
 }
 
 // inside makes the server run on a small file system of its own, in a mount
