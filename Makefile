@@ -20,8 +20,13 @@ WORLDTIME ?= 3h
 # Runs of each variant in make bench-web, and where its figures go.
 RUNS      ?= 5
 BENCH_WEB := out/bench-web
+# More arguments of make bench-load (its programs go to BENCH_LOAD), and the peer
+# it starts, pinned. It is never linked.
+LOAD      ?=
+BENCH_LOAD := out/bench-load
+CENTRIFUGO := github.com/centrifugal/centrifugo/v6@v6.9.1
 
-.PHONY: help build run test vet test-native test-wasm test-browser test-plain lint reproducible fuzz bench bench-web soak clean
+.PHONY: help build run test vet test-native test-wasm test-browser test-plain lint reproducible fuzz bench bench-load bench-web soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -85,8 +90,14 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/^func //'); do \
 			echo "$$dir $$f"; $(GO) test $$dir -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
-bench: ## benchmarks, in the form benchstat reads
+bench: bench-load ## benchmarks, in the form benchstat reads
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+bench-load: ## the server under load beside Centrifugo, in about 4 minutes; LOAD='-size full' has 15,000 and 19,000 clients and takes most of an hour
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BENCH_LOAD)/anteroom ./server
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BENCH_LOAD)/load ./server/internal/load
+	@[ -x $(BENCH_LOAD)/centrifugo ] || GOBIN=$(CURDIR)/$(BENCH_LOAD) $(GO) install $(CENTRIFUGO) || echo "# $(CENTRIFUGO) can't be built here"
+	$(BENCH_LOAD)/load -server $(BENCH_LOAD)/anteroom -centrifugo "$$(ls $(BENCH_LOAD)/centrifugo 2>/dev/null)" $(LOAD)
 
 bench-web: $(BENCH_WEB)/node_modules/lighthouse/package.json ## what the chat costs a page, measured in Chromium (needs chromium and node): about 12 minutes with RUNS=5
 	SLIM=0 $(GO) run ./web/build && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BENCH_WEB)/plain ./server

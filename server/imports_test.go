@@ -54,6 +54,7 @@ var table = []row{
 	{pkg: "server/internal/e2e", absent: "only tests live here; they drive the binary from outside"},
 	{pkg: "server/internal/chaos", tests: "store store/client", absent: "only tests live here; they break the binary from outside, under the client that browsers run"},
 	{pkg: "server/internal/webbench", mods: "github.com/chromedp", absent: "it measures the binary from outside, in a browser"},
+	{pkg: "server/internal/load", edges: "server/auth server/broker server/gateway server/internal/metrics server/rooms server/storage server/storage/sqlite store/chat store/protocol", mods: "nhooyr.io/websocket", absent: "it wires a server of its own as main does, on the memory storage too; its ceiling is a plain server on the WebSocket library; peers are programs it starts"},
 	{pkg: "server/internal/model", absent: "only tests live here; the model has rules of its own, from design §3"},
 	{pkg: "server", edges: "server/auth server/rooms server/gateway server/storage server/storage/sqlite server/broker server/internal/operator server/internal/metrics server/internal/demo web store/chat", absent: "main wires; it decides nothing, so it needs no access"},
 
