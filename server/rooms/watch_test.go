@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"anteroom/server/conformance"
 	"anteroom/store/chat"
 	"anteroom/store/protocol"
 )
@@ -402,6 +403,34 @@ func TestLimitsOfAWatch(t *testing.T) {
 		w.settle()
 		if got := k.take(); got != nil {
 			w.Errorf("after Close: %v", kinds(got))
+		}
+	})
+}
+
+// An event that comes while a catch-up finds nothing is not held back for ever.
+func TestEventDuringAnEmptyCatchUp(t *testing.T) {
+	run(t, func(w *world) {
+		k := w.watch(w.mia)
+		w.join(k, w.guestRoom)
+		w.faults.Script(errDisk, conformance.Before)
+		w.storage.set(func(s *shaky) {
+			s.then = func(string) { // after the failed write
+				s.set(func(s *shaky) {
+					s.then = func(name string) { // after the read that looks whether it had happened
+						if name != "view" {
+							w.Errorf("looked in on a %s", name)
+						}
+						w.send(w.guest, w.guestRoom, "meanwhile")
+					}
+				})
+			}
+		})
+		if _, err := w.Send(ctx, w.guest, protocol.Send{Room: w.guestRoom, ClientID: "fails", Text: "fails"}); err == nil {
+			w.Fatal("the fault did not show")
+		}
+		w.settle()
+		if got := texts(k.take()); !slices.Equal(got, []string{"meanwhile"}) {
+			w.Errorf("got %q", got)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (k *worker) run() {
 func (s *Service) catchUp(ctx context.Context, j *join) {
 	for {
 		j.r.mu.Lock()
-		gone, from := j.state != live, j.last
+		gone, from, asked := j.state != live, j.last, j.behind
 		j.r.mu.Unlock()
 		if gone {
 			return
@@ -155,7 +155,9 @@ func (s *Service) catchUp(ctx context.Context, j *join) {
 				j.w.sink.Deliver(Frame{Bytes: frames[i], Room: j.r.id})
 			}
 		}
-		if j.last >= j.behind || len(events) == 0 {
+		// What was held back since the read began may be later than what it saw.
+		// What was promised before, and is not there, was a hint that lied.
+		if j.last >= j.behind || len(events) == 0 && j.behind <= asked {
 			j.catching = false
 			j.r.mu.Unlock()
 			return
