@@ -119,7 +119,7 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	pages := web.Handler(web.Config{PublicURL: c.publicURL, EmbedOrigins: c.embedOrigins, Version: version, NoServiceWorker: c.noServiceWorker})
 
 	servers := newGroup(log, c.limits)
-	servers.serve("chat", listener, front(gate.Handler(), pages))
+	servers.serve("chat", listener, front(gate.Handler(), pages), gate.Bound)
 	fmt.Fprintf(env.stdout, "chat   %s/chat   (listening on %s)\ninbox  %s/inbox/\n", c.publicURL, listener.Addr(), c.publicURL)
 	if ops != nil {
 		mux := http.NewServeMux()
@@ -237,10 +237,13 @@ func newGroup(log *slog.Logger, l gateway.Limits) *group {
 	return &group{log: log, limits: l, failed: make(chan error, 3)}
 }
 
-// serve starts a server; its goroutine ends with shutdown.
-func (g *group) serve(name string, l net.Listener, h http.Handler) {
+// serve starts a server that options change before; its goroutine ends with shutdown.
+func (g *group) serve(name string, l net.Listener, h http.Handler, options ...func(*http.Server)) {
 	// What clients do wrong is theirs: it is logged for debugging only.
 	s := g.limits.Server(h, slog.NewLogLogger(g.log.Handler(), slog.LevelDebug))
+	for _, o := range options {
+		o(s)
+	}
 	g.servers = append(g.servers, s)
 	go func() { // owned by g: shutdown ends it
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

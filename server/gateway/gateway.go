@@ -51,6 +51,7 @@ type Gateway struct {
 	guestRooms, userRooms, addressRooms *table
 	userSends, guestSends               *table
 	byAddress, pending, byPrincipal     *counts
+	connections                         *counts
 
 	wheel    wheel
 	headless time.Time      // until when beats carry no heads; the wheel's goroutine's
@@ -94,6 +95,7 @@ func New(c Config) *Gateway {
 		addressRooms:      newTable("new rooms", l.AddressRooms),
 		userSends:         newTable("messages", l.UserSends),
 		guestSends:        newTable("messages", l.GuestSends),
+		connections:       newCounts(l.Connections),
 		byAddress:         newCounts(l.AddressSockets),
 		pending:           newCounts(l.PendingSockets),
 		byPrincipal:       newCounts(l.Sockets),
@@ -109,7 +111,7 @@ func New(c Config) *Gateway {
 	} {
 		t.hit = func() { c.Observe.Limited(name) }
 	}
-	for name, n := range map[string]*counts{"sockets-address": g.byAddress, "sockets-pending": g.pending, "sockets-principal": g.byPrincipal} {
+	for name, n := range map[string]*counts{"connections-address": g.connections, "sockets-address": g.byAddress, "sockets-pending": g.pending, "sockets-principal": g.byPrincipal} {
 		n.hit = func() { c.Observe.Limited(name) }
 	}
 	g.handler = g.mux()

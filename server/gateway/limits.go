@@ -38,6 +38,7 @@ type Limits struct {
 	ReadBytes         Rate // bytes read from one socket; Every is the time of one KiB, Burst counts KiB
 	Control           Rate // pings, pongs and fragments of one socket, which are handled below our frames
 
+	Connections    int // HTTP connections of one address, trusted proxies excepted; Bound applies it
 	Sockets        int // of one principal
 	AddressSockets int // of one address
 	PendingSockets int // of one address, that have not said a good hello yet
@@ -76,6 +77,7 @@ var DefaultLimits = Limits{
 	ReadBytes:         Rate{time.Second / 32, 512},
 	Control:           Rate{500 * time.Millisecond, 120},
 
+	Connections:    1000,
 	Sockets:        20,
 	AddressSockets: 300,
 	PendingSockets: 100,
@@ -125,6 +127,7 @@ func (l Limits) withDefaults() Limits {
 		have *int
 		want int
 	}{
+		{&l.Connections, d.Connections},
 		{&l.Sockets, d.Sockets},
 		{&l.AddressSockets, d.AddressSockets},
 		{&l.PendingSockets, d.PendingSockets},

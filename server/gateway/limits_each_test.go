@@ -85,6 +85,8 @@ var eachLimit = map[string]func(t *testing.T){
 			return w.call("POST", "/api/password", s.Credential, password{"wrong-wrong-wrong", "new-new-new-1"})
 		})
 	},
+	"connections-address": limitedConnections,
+
 	"rooms-guest":   func(t *testing.T) { limitedRooms(t, Limits{GuestRooms: few}, true) },
 	"rooms-user":    func(t *testing.T) { limitedRooms(t, Limits{UserRooms: few}, false) },
 	"rooms-address": func(t *testing.T) { limitedRooms(t, Limits{AddressRooms: few}, false) },
@@ -409,13 +411,16 @@ func fullQueue(t *testing.T, l Limits, most, size int) {
 }
 
 // serveWith serves h with the times of l until the test ends.
-func serveWith(t *testing.T, l Limits, h http.Handler) (addr string) {
+func serveWith(t *testing.T, l Limits, h http.Handler, options ...func(*http.Server)) (addr string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := l.Server(h, log.New(io.Discard, "", 0))
+	for _, o := range options {
+		o(s)
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(listener) }() // ended below
 	t.Cleanup(func() {

@@ -67,7 +67,7 @@ func (d door) check(r *http.Request) error {
 
 // address is the caller's address for limits: that of the connection or, where
 // a trusted proxy is at the other end, the nearest one it vouches for that is
-// no trusted proxy itself. IPv6 counts by /64, which is what one party has.
+// no trusted proxy itself.
 func (d door) address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -90,12 +90,17 @@ func (d door) address(r *http.Request) string {
 			}
 		}
 	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		p, _ := addr.Prefix(64)
+	return party(addr)
+}
+
+// party is what limits count an address by: IPv6 by its /64.
+func party(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		p, _ := a.Prefix(64)
 		return p.String()
 	}
-	return addr.String()
+	return a.String()
 }
 
 func (d door) trusts(a netip.Addr) bool {

@@ -26,6 +26,7 @@ var settings = []struct {
 	{"frames-socket", func(l *Limits) any { return &l.Frames }},
 	{"kib-socket", func(l *Limits) any { return &l.ReadBytes }},
 	{"control-socket", func(l *Limits) any { return &l.Control }},
+	{"connections-address", func(l *Limits) any { return &l.Connections }},
 	{"sockets-principal", func(l *Limits) any { return &l.Sockets }},
 	{"sockets-address", func(l *Limits) any { return &l.AddressSockets }},
 	{"sockets-pending", func(l *Limits) any { return &l.PendingSockets }},

@@ -1,6 +1,7 @@
 // Package chaos runs the real binary in processes of its own, puts many
 // clients on it, and breaks things: kill -9, failing fsyncs, a full disk, a
-// locked database, cut connections, drains, a storm of returning clients.
+// locked database, too little memory, cut connections, drains, a storm of
+// returning clients.
 //
 // The clients are our own (store/client over a real socket), or speak the plain
 // protocol where one frame has to be seen. Each keeps a journal: what it was
@@ -26,7 +27,7 @@
 //	go test ./server/internal/chaos                      a sample of every fault: about a minute
 //	go test ./server/internal/chaos -soak -timeout 3h    the full counts, one after the other: about half an hour
 //
-// What needs strace or a mount says so where it can't have it, and is skipped;
+// What needs strace, a mount or a control group says so where it can't have it, and is skipped;
 // with CHAOS_ALL=1 it fails instead.
 //
 // # Invariants

@@ -159,7 +159,7 @@ const publicURL = "http://chat.test"
 var free = []string{
 	"requests-address", "requests-principal", "logins-address", "guest-sessions-address", "rooms-guest", "rooms-user",
 	"rooms-address", "messages-user", "messages-guest", "frames-socket", "kib-socket", "control-socket", "sockets-principal",
-	"sockets-address", "sockets-pending",
+	"sockets-address", "sockets-pending", "connections-address",
 }
 
 // newServer describes a server on a fresh folder; start starts it. It ends with the test.

@@ -140,7 +140,7 @@ func wiring(l net.Listener, kind, data string, p plan, seats string) (http.Handl
 
 // raised are the limits that the measurements need: thousands of clients come
 // from a few addresses, and some of them write as fast as they can.
-const raised = "requests-address=unlimited,sockets-address=1000000,sockets-pending=1000000,sockets-principal=1000000,frames-socket=100000/s:100000," +
+const raised = "requests-address=unlimited,connections-address=1000000,sockets-address=1000000,sockets-pending=1000000,sockets-principal=1000000,frames-socket=100000/s:100000," +
 	"kib-socket=100000/s:100000,messages-user=unlimited,messages-guest=unlimited,hello-time=60s"
 
 // memory is what a server says about itself.

@@ -48,7 +48,7 @@ func start(name, binary string) (*server, error) {
 	}
 	for _, l := range []string{
 		"requests-address", "requests-principal", "logins-address", "guest-sessions-address", "rooms-guest", "rooms-address",
-		"messages-user", "messages-guest", "frames-socket", "kib-socket", "control-socket", "sockets-address", "sockets-principal",
+		"messages-user", "messages-guest", "frames-socket", "kib-socket", "control-socket", "sockets-address", "sockets-principal", "connections-address",
 	} {
 		args = append(args, "--limit", l+"=unlimited")
 	}
