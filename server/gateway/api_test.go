@@ -4,7 +4,9 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -454,5 +456,24 @@ func TestLogKeepsSecrets(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), string(room)) {
 		t.Error("the log has no decision")
+	}
+}
+
+// Readiness is what main says it is; callers are not told why, the log is, once.
+func TestReadiness(t *testing.T) {
+	w := newWorld(t, Limits{})
+	if r := w.call("GET", "/readyz", "", nil); r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	w.gateway.ready = func(context.Context) error { return errors.New("the disk has a scratch") }
+	r := w.call("GET", "/readyz", "", nil)
+	if r.status != 503 || r.code() != chat.CodeUnavailable || strings.Contains(string(r.body), "scratch") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if n := strings.Count(w.log.String(), "the disk has a scratch"); n != 1 {
+		t.Errorf("the log has the reason %d times", n)
+	}
+	if r := w.call("GET", "/healthz", "", nil); r.status != 200 {
+		t.Errorf("the process lives: %d %s", r.status, r.body)
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -229,8 +230,8 @@ func (c *call) ready() (int, any, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
 	defer cancel()
 	if err := c.g.ready(ctx); err != nil {
-		c.g.log.Warn("not ready", "err", err)
-		return 0, nil, chat.Errorf(chat.CodeUnavailable, "Storage does not answer, or takes no writes")
+		// The caller is told the first, the log has both.
+		return 0, nil, fmt.Errorf("%w: %w", chat.Errorf(chat.CodeUnavailable, "Storage does not answer, or takes no writes"), err)
 	}
 	return http.StatusOK, status{"ready"}, nil
 }
