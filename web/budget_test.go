@@ -1,11 +1,15 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
 )
 
 // The budgets, in bytes of brotli: those of issue 3, and one for the inbox's
@@ -66,6 +70,31 @@ func TestModuleBudget(t *testing.T) {
 			t.Errorf("the %s's module: %d bytes of brotli, at most %d", c.name, c.size, c.budget)
 		}
 		t.Logf("%s, slim %v, fast %v: %d of %d bytes", c.name, m.Slim, m.Fast, c.size, c.budget)
+	}
+}
+
+// TestWidgetHasNoInbox holds the widget's module to be the smaller one: words
+// that only the inbox's screens use are in the inbox's module alone.
+func TestWidgetHasNoInbox(t *testing.T) {
+	b, err := readBuilt(must(fs.Sub(files, "dist")))
+	if err != nil || b.Widget.Name == "" {
+		t.Skip("no modules were built, or one for both surfaces as there once was: make build")
+	}
+	for _, c := range []struct {
+		module builtAsset
+		inbox  bool
+	}{{b.Widget, false}, {b.Inbox, true}} {
+		packed, err := files.ReadFile("dist/" + c.module.Name + ".br")
+		if err != nil {
+			t.Fatal(err)
+		}
+		module, err := io.ReadAll(brotli.NewReader(bytes.NewReader(packed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(module, []byte("Only admins can read the audit table.")) != c.inbox {
+			t.Errorf("the inbox's screens in %s: want %v", c.module.Name, c.inbox)
+		}
 	}
 }
 
