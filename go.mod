@@ -16,6 +16,7 @@ require (
 	modernc.org/sqlite v1.61.1
 	nhooyr.io/websocket v1.8.17
 	pgregory.net/rapid v1.3.0
+	zombiezen.com/go/sqlite v1.4.2
 )
 
 require (

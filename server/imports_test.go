@@ -42,7 +42,7 @@ var table = []row{
 	{pkg: "app/ui", edges: "store store/chat store/protocol", mods: "github.com/maxence-charriere/go-app/v10", absent: "components see a View and send intents: nothing of sockets or storage"},
 
 	{pkg: "server/storage", edges: "store/chat", absent: "storage stores; it does not decide"},
-	{pkg: "server/storage/sqlite", edges: "server/storage store/chat", mods: "modernc.org/sqlite", absent: "a driver knows its contract only"},
+	{pkg: "server/storage/sqlite", edges: "server/storage store/chat", mods: "zombiezen.com/go/sqlite", absent: "a driver knows its contract only"},
 	{pkg: "server/broker", absent: "hints are opaque bytes"},
 	{pkg: "server/conformance", edges: "server/storage server/broker store/chat", mods: "pgregory.net/rapid", absent: "the suite knows no driver"},
 	{pkg: "server/auth", edges: "server/storage store/chat", mods: "github.com/golang-jwt/jwt/v5 golang.org/x/crypto", absent: "auth says who calls, never what they may do: no access"},
@@ -62,8 +62,8 @@ var table = []row{
 	{pkg: "web/build", edges: "web", mods: "github.com/andybalholm/brotli", absent: "the builder runs the go command; it links none of the app"},
 }
 
-// testOnly are modules every package's tests may use.
-const testOnly = "pgregory.net/rapid github.com/chromedp github.com/mailru/easyjson nhooyr.io/websocket golang.org/x/net"
+// testOnly are modules every package's tests may use; modernc.org/sqlite is what benchmarks compare the driver with.
+const testOnly = "pgregory.net/rapid github.com/chromedp github.com/mailru/easyjson nhooyr.io/websocket golang.org/x/net modernc.org/sqlite"
 
 // testEdges are packages every server test may use to stand something up.
 const testEdges = "server/storage server/storage/sqlite server/broker server/conformance server/auth server/rooms server/gateway store/chat store/access store/protocol store/storetest store/storetest/bugs"

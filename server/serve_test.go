@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // the driver of the raw connection
+
 	"anteroom/server/storage/sqlite"
 )
 
@@ -104,7 +106,7 @@ func TestNewerDatabaseIsOneSentence(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := sql.Open("sqlite", path) // the driver that package sqlite registers
+	raw, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}

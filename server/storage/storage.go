@@ -29,7 +29,7 @@ type Storage interface {
 	// effects of all before it. It returns nil once f's effects are durable. If f
 	// returns an error, nothing of it stays and Update returns that error. f may
 	// be run on another goroutine and must not block on anything but the Writer;
-	// a driver may run f again if the first attempt's commit failed, so f must
+	// a driver may run f again if the first attempt did not last, so f must
 	// have no effect of its own but through the Writer and values it overwrites.
 	// If ctx ends before f starts, Update returns its error; afterwards the outcome is awaited.
 	Update(ctx context.Context, f func(Writer) error) error

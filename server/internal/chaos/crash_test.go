@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	_ "anteroom/server/storage/sqlite" // registers the driver that check uses
+	_ "modernc.org/sqlite" // the driver that check uses
 )
 
 // memoryCap is what no server of these tests may ever have resident.

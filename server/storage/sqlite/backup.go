@@ -4,12 +4,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"anteroom/server/storage"
 )
@@ -40,7 +40,7 @@ func (d *DB) Backup(ctx context.Context, w io.Writer) (err error) {
 			os.Remove(f.Name() + suffix)
 		}
 	}()
-	if err := run(ctx, d.path, d.busy.Milliseconds(), "VACUUM INTO ?", f.Name()); err != nil {
+	if err := run(ctx, d.path, d.busy, "VACUUM INTO ?", f.Name()); err != nil {
 		return fmt.Errorf("copy database: %w", err)
 	}
 	if err := run(ctx, f.Name(), 0, "UPDATE meta SET epoch = lower(hex(randomblob(16)))"); err != nil {
@@ -56,18 +56,20 @@ func (d *DB) Backup(ctx context.Context, w io.Writer) (err error) {
 }
 
 // run runs one statement on a connection of its own.
-func run(ctx context.Context, path string, busyMS int64, query string, args ...any) error {
-	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyMS)}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
-	if err != nil {
-		return translate(err)
+func run(ctx context.Context, path string, busy time.Duration, query string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	defer db.Close()
-	_, err = db.ExecContext(ctx, query, args...)
+	c, err := connect(path, busy)
 	if err != nil {
-		return translate(err)
+		return err
 	}
-	return nil
+	c.db.SetInterrupt(ctx.Done())
+	_, err = c.exec(query, args...)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return errors.Join(err, c.close())
 }
 
 type contextReader struct {

@@ -3,125 +3,121 @@
 package sqlite
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"anteroom/server/storage"
+	"anteroom/store/chat"
 )
 
 // conn is one connection with its prepared statements. It belongs to one
 // goroutine at a time.
 type conn struct {
-	c     *sql.Conn
-	stmts map[string]*sql.Stmt
+	db    *sqlite.Conn
+	stmts map[string]*stmt // by their text
+
 	// broken is the first error since begin that may have ended the
 	// transaction; the transaction must be rolled back then.
 	broken error
+	// changed tells that a statement changed something, or may have, since it
+	// was last set to false.
+	changed bool
+	// room is the room that was read last, as the transaction sees it.
+	room roomKey
 }
 
-// background is what statements run under: a statement that is cut in the
-// middle would end the transaction of a whole group.
-var background = context.Background()
+// roomKey is what is needed of a room again and again within a transaction.
+type roomKey struct {
+	id                chat.RoomID // "" for none
+	n, head, messages int64
+}
 
-func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
-	c, err := db.Conn(ctx)
+// connect opens a database file, which is made if it is missing, and runs
+// pragmas. busy is how long to wait for another process's lock.
+func connect(path string, busy time.Duration, pragmas ...string) (*conn, error) {
+	db, err := sqlite.OpenConn(path, sqlite.OpenReadWrite, sqlite.OpenCreate)
 	if err != nil {
 		return nil, translate(err)
 	}
-	return &conn{c: c, stmts: map[string]*sql.Stmt{}}, nil
+	db.SetBusyTimeout(busy)
+	c := &conn{db: db, stmts: make(map[string]*stmt)}
+	for _, p := range pragmas {
+		if err := sqlitex.ExecuteTransient(db, "PRAGMA "+p, nil); err != nil {
+			db.Close()
+			return nil, translate(fmt.Errorf("%s: %w", p, err))
+		}
+	}
+	return c, nil
 }
 
-func (c *conn) close() error {
-	for _, s := range c.stmts {
-		s.Close()
-	}
-	return c.c.Close()
-}
+func (c *conn) close() error { return c.db.Close() }
 
 func (c *conn) fail(err error) error {
 	if err == nil {
 		return nil
 	}
+	c.room = roomKey{}
 	// A violated constraint undoes its own statement only.
-	e, ok := errors.AsType[*sqlite.Error](err)
-	constraint := ok && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
+	constraint := sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint
 	if err = translate(err); c.broken == nil && !constraint {
 		c.broken = err
 	}
 	return err
 }
 
-func (c *conn) prepare(query string) (*sql.Stmt, error) {
-	if s, ok := c.stmts[query]; ok {
-		return s, nil
-	}
-	s, err := c.c.PrepareContext(background, query)
-	if err != nil {
-		return nil, c.fail(fmt.Errorf("prepare %q: %w", query, err))
-	}
-	c.stmts[query] = s
-	return s, nil
+// script runs statements without arguments that nobody runs again, all or none.
+func (c *conn) script(queries string) error {
+	c.room = roomKey{}
+	return sqlitex.ExecuteScript(c.db, queries, nil)
 }
 
 // exec runs a statement and tells how many rows it changed.
 func (c *conn) exec(query string, args ...any) (int64, error) {
-	s, err := c.prepare(query)
+	s, err := c.start(query, args)
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(background, args...)
-	if err != nil {
-		return 0, c.fail(err)
+	c.room = roomKey{}
+	for more := true; more && err == nil; {
+		more, err = s.s.Step()
 	}
-	n, err := res.RowsAffected()
+	n := int64(0)
+	if err == nil {
+		n = int64(c.db.Changes())
+	}
+	s.s.Reset()
+	c.changed = c.changed || n > 0 || err != nil
 	return n, c.fail(err)
 }
 
-// scanner is a row to be read.
-type scanner interface{ Scan(dest ...any) error }
-
-// row reads the one row a query gives, storage.ErrNotFound where there is none.
-func (c *conn) row(query string, args []any, dest ...any) error {
-	found := false
-	err := c.each(query, args, func(s scanner) error {
-		found = true
-		return s.Scan(dest...)
-	})
-	if err == nil && !found {
-		return storage.ErrNotFound
-	}
-	return err
-}
-
 // each calls f for every row. f must not use the connection.
-func (c *conn) each(query string, args []any, f func(scanner) error) error {
-	s, err := c.prepare(query)
+func (c *conn) each(query string, args []any, f func(*stmt) error) error {
+	s, err := c.start(query, args)
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(background, args...)
-	if err != nil {
-		return c.fail(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
+	defer s.s.Reset()
+	for {
+		more, err := s.s.Step()
+		if err != nil || !more {
+			return c.fail(err)
+		}
+		s.col = 0
+		if err := f(s); err != nil {
 			return c.fail(err)
 		}
 	}
-	return c.fail(rows.Err())
 }
 
 // all collects every row a query gives.
-func all[T any](c *conn, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+func all[T any](c *conn, scan func(*stmt) (T, error), query string, args ...any) ([]T, error) {
 	var out []T
-	err := c.each(query, args, func(s scanner) error {
+	err := c.each(query, args, func(s *stmt) error {
 		v, err := scan(s)
 		out = append(out, v)
 		return err
@@ -130,24 +126,21 @@ func all[T any](c *conn, scan func(scanner) (T, error), query string, args ...an
 }
 
 // one reads the one row a query gives, storage.ErrNotFound where there is none.
-func one[T any](c *conn, scan func(scanner) (T, error), query string, args ...any) (T, error) {
-	var out T
-	found := false
-	err := c.each(query, args, func(s scanner) (err error) {
-		found = true
-		out, err = scan(s)
-		return err
-	})
-	if err == nil && !found {
-		err = storage.ErrNotFound
+func one[T any](c *conn, scan func(*stmt) (T, error), query string, args ...any) (out T, err error) {
+	s, err := c.start(query, args)
+	if err != nil {
+		return out, err
 	}
-	return out, err
-}
-
-// column scans a row of one value.
-func column[T any](s scanner) (v T, err error) {
-	err = s.Scan(&v)
-	return v, err
+	found, err := s.s.Step()
+	if found {
+		s.col = 0
+		out, err = scan(s)
+	}
+	s.s.Reset()
+	if err == nil && !found {
+		return out, storage.ErrNotFound
+	}
+	return out, c.fail(err)
 }
 
 // begin starts a transaction.
@@ -165,35 +158,29 @@ func (c *conn) rollback() {
 
 // translate gives SQLite's errors the names of the contract.
 func translate(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return storage.ErrNotFound
-	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", storage.ErrFull, err)
 	}
 	if errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("%w: %w", storage.ErrReadOnly, err)
 	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return err
-	}
-	switch e.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+	code := sqlite.ErrCode(err) // ResultError for what is none of SQLite's
+	switch code {
+	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey:
 		return fmt.Errorf("%w: %w", storage.ErrConflict, err)
-	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+	case sqlite.ResultConstraintForeignKey:
 		return fmt.Errorf("%w: %w", storage.ErrNotFound, err)
-	case sqlite3.SQLITE_IOERR_SHMSIZE: // the shared index could not grow
+	case sqlite.ResultIOErrSHMSize: // the shared index could not grow
 		return fmt.Errorf("%w: %w", storage.ErrFull, err)
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_FULL:
+	switch code.ToPrimary() {
+	case sqlite.ResultFull:
 		return fmt.Errorf("%w: %w", storage.ErrFull, err)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+	case sqlite.ResultBusy, sqlite.ResultLocked:
 		return fmt.Errorf("%w: %w", storage.ErrBusy, err)
-	case sqlite3.SQLITE_READONLY:
+	case sqlite.ResultReadOnly:
 		return fmt.Errorf("%w: %w", storage.ErrReadOnly, err)
-	case sqlite3.SQLITE_IOERR:
+	case sqlite.ResultIOErr:
 		return fmt.Errorf("%w: %w", storage.ErrFailed, err)
 	}
 	return err

@@ -83,7 +83,11 @@ func (d *DB) write(c *conn) {
 	exited = false
 }
 
-// group runs first and whatever else is queued in one transaction.
+// group runs first and whatever else is queued in one transaction. A savepoint
+// for each would cost about as much as an Update's own statements, and next to
+// none is ever rolled back; so they run without, and only if one fails after it
+// has changed something is the transaction rolled back and all run again, each
+// in its savepoint. An Update that is refused before it writes costs nothing.
 func (d *DB) group(c *conn, first *job) {
 	jobs := []*job{first}
 	outcome := errExited // of all, unless nil
@@ -106,8 +110,9 @@ func (d *DB) group(c *conn, first *job) {
 		outcome = fmt.Errorf("begin to write: %w", err)
 		return
 	}
-	for j := first; j != nil; {
-		if j.run(c); c.broken != nil {
+	whole := true
+	for j := first; j != nil && whole; {
+		if whole = j.run(c); c.broken != nil {
 			outcome = fmt.Errorf("write: %w", c.broken)
 			return
 		}
@@ -116,6 +121,19 @@ func (d *DB) group(c *conn, first *job) {
 		}
 		if j = d.next(); j != nil {
 			jobs = append(jobs, j)
+		}
+	}
+	if !whole {
+		c.rollback()
+		if err := c.begin("BEGIN IMMEDIATE"); err != nil {
+			outcome = fmt.Errorf("begin to write again: %w", err)
+			return
+		}
+		for _, j := range jobs {
+			if j.runApart(c); c.broken != nil {
+				outcome = fmt.Errorf("write: %w", c.broken)
+				return
+			}
 		}
 	}
 	if _, err := c.exec("COMMIT"); err != nil {
@@ -142,21 +160,32 @@ func (d *DB) next() *job {
 	}
 }
 
-// run runs one Update in a savepoint of its own.
-func (j *job) run(c *conn) {
+// run runs one Update. It tells whether the transaction is whole: it holds what
+// the Update did if it succeeded, nothing of it if it failed.
+func (j *job) run(c *conn) (whole bool) {
+	c.changed = false
+	defer func() {
+		j.panicked = recover()
+		whole = j.panicked == nil && j.err == nil || !c.changed
+	}()
+	j.err = errExited // stays if f ends the goroutine
+	j.err = j.f(writer{reader{c}})
+	return
+}
+
+// runApart is run in a savepoint of its own, so that the transaction stays whole.
+func (j *job) runApart(c *conn) {
 	if _, err := c.exec("SAVEPOINT job"); err != nil {
 		return
 	}
 	defer func() {
-		if j.panicked = recover(); j.panicked == nil && j.err == nil {
-			c.exec("RELEASE job")
+		if c.broken != nil {
 			return
 		}
-		if c.broken == nil {
+		if j.panicked != nil || j.err != nil {
 			c.exec("ROLLBACK TO job")
-			c.exec("RELEASE job")
 		}
+		c.exec("RELEASE job")
 	}()
-	j.err = errExited // stays if f ends the goroutine
-	j.err = j.f(writer{reader{c}})
+	j.run(c)
 }

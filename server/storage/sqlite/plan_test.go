@@ -28,19 +28,11 @@ func plansOf(t *testing.T, d *DB, f func(storage.Reader) error) map[string]strin
 			queries = append(queries, query)
 		}
 		for _, query := range queries {
-			rows, err := c.c.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+			details, err := all(c, func(s *stmt) (string, error) { s.col = 3; return s.text(), nil }, "EXPLAIN QUERY PLAN "+query)
 			if err != nil {
 				return err
 			}
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-					return err
-				}
-				plans[query] += detail + "\n"
-			}
-			rows.Close()
+			plans[query] = strings.Join(details, "\n")
 		}
 		return nil
 	}); err != nil {

@@ -3,8 +3,8 @@
 package sqlite
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"anteroom/server/storage"
@@ -14,35 +14,17 @@ import (
 // reader reads through a connection that is inside a transaction.
 type reader struct{ c *conn }
 
-// hash scans a hash column: NULL is the zero hash, which finds nothing.
-type hash storage.Hash
-
-func (h *hash) Scan(v any) error {
-	b, _ := v.([]byte)
-	if v != nil && len(b) != len(h) {
-		return fmt.Errorf("a hash has %d bytes", len(b))
-	}
-	clear(h[:])
-	copy(h[:], b)
-	return nil
-}
-
-func hashArg(h storage.Hash) any {
-	if h == (storage.Hash{}) {
-		return nil
-	}
-	return h[:]
-}
-
 func (r reader) Epoch() (string, error) {
-	return one(r.c, column[string], "SELECT epoch FROM meta")
+	return one(r.c, scanText[string], "SELECT epoch FROM meta")
 }
 
 const selectUser = "SELECT id, username, name, role, active, password_hash, issuer, subject, created_at FROM users "
 
-func scanUser(s scanner) (u storage.User, err error) {
-	err = s.Scan(&u.ID, &u.Username, &u.Name, &u.Role, &u.Active, &u.PasswordHash, &u.Issuer, &u.Subject, &u.CreatedAt)
-	return u, err
+func scanUser(s *stmt) (storage.User, error) {
+	return storage.User{
+		ID: chat.UserID(s.text()), Username: s.text(), Name: s.text(), Role: chat.Role(s.text()), Active: s.bool(),
+		PasswordHash: s.text(), Issuer: s.text(), Subject: s.text(), CreatedAt: s.int(),
+	}, nil
 }
 
 func (r reader) User(id chat.UserID) (storage.User, error) {
@@ -63,9 +45,8 @@ func (r reader) Users() ([]storage.User, error) {
 
 const selectVendor = "SELECT v.id, v.slug, v.name, v.avatar FROM vendors v "
 
-func scanVendor(s scanner) (v chat.Vendor, err error) {
-	err = s.Scan(&v.ID, &v.Slug, &v.Name, &v.Avatar)
-	return v, err
+func scanVendor(s *stmt) (chat.Vendor, error) {
+	return chat.Vendor{ID: chat.VendorID(s.text()), Slug: s.text(), Name: s.text(), Avatar: s.text()}, nil
 }
 
 func (r reader) Vendor(id chat.VendorID) (chat.Vendor, error) {
@@ -81,7 +62,7 @@ func (r reader) Vendors() ([]chat.Vendor, error) {
 }
 
 func (r reader) VendorMembers(id chat.VendorID) ([]chat.UserID, error) {
-	return all(r.c, column[chat.UserID], "SELECT user FROM vendor_members WHERE vendor = ? ORDER BY user", string(id))
+	return all(r.c, scanText[chat.UserID], "SELECT user FROM vendor_members WHERE vendor = ? ORDER BY user", string(id))
 }
 
 func (r reader) VendorsOf(id chat.UserID) ([]chat.Vendor, error) {
@@ -91,14 +72,23 @@ func (r reader) VendorsOf(id chat.UserID) ([]chat.Vendor, error) {
 const selectSession = `SELECT id, user, token, revoke, surface, created_at, last_seen_at, expires_at, idle_ms,
 	revoked_at, host_tokens, client FROM account_sessions `
 
-func scanSession(s scanner) (a storage.AccountSession, err error) {
-	var tokens string
-	err = s.Scan(&a.ID, &a.User, (*hash)(&a.Token), (*hash)(&a.Revoke), &a.Surface, &a.CreatedAt, &a.LastSeenAt,
-		&a.ExpiresAt, &a.IdleMS, &a.RevokedAt, &tokens, &a.Client)
-	if err == nil && tokens != "" {
-		err = json.Unmarshal([]byte(tokens), &a.HostTokens)
+func scanSession(s *stmt) (a storage.AccountSession, err error) {
+	a.ID, a.User = chat.AccountSessionID(s.text()), chat.UserID(s.text())
+	var err1, err2, err3 error
+	a.Token, err1 = s.hash()
+	a.Revoke, err2 = s.hash()
+	a.Surface, a.CreatedAt, a.LastSeenAt = chat.Surface(s.text()), s.int(), s.int()
+	a.ExpiresAt, a.IdleMS, a.RevokedAt = s.int(), s.int(), s.int()
+	if tokens := s.text(); tokens != "" {
+		a.HostTokens, err3 = burnable(tokens)
 	}
-	return a, err
+	a.Client = s.text()
+	return a, cmp.Or(err1, err2, err3)
+}
+
+func burnable(tokens string) (out []storage.BurnableToken, err error) {
+	err = json.Unmarshal([]byte(tokens), &out)
+	return out, err
 }
 
 func (r reader) AccountSession(id chat.AccountSessionID) (storage.AccountSession, error) {
@@ -106,11 +96,11 @@ func (r reader) AccountSession(id chat.AccountSessionID) (storage.AccountSession
 }
 
 func (r reader) AccountSessionByToken(h storage.Hash) (storage.AccountSession, error) {
-	return one(r.c, scanSession, selectSession+"WHERE token = ?", hashArg(h))
+	return one(r.c, scanSession, selectSession+"WHERE token = ?", h)
 }
 
 func (r reader) AccountSessionByRevoke(h storage.Hash) (storage.AccountSession, error) {
-	return one(r.c, scanSession, selectSession+"WHERE revoke = ?", hashArg(h))
+	return one(r.c, scanSession, selectSession+"WHERE revoke = ?", h)
 }
 
 func (r reader) AccountSessions(id chat.UserID) ([]storage.AccountSession, error) {
@@ -118,16 +108,21 @@ func (r reader) AccountSessions(id chat.UserID) ([]storage.AccountSession, error
 }
 
 func (r reader) TokenBurned(h storage.Hash) (bool, error) {
-	return one(r.c, column[bool], "SELECT EXISTS (SELECT 1 FROM burned_tokens WHERE hash = ?)", h[:])
+	return one(r.c, scanBool, "SELECT EXISTS (SELECT 1 FROM burned_tokens WHERE hash = ?)", h[:])
 }
 
 const selectGuest = `SELECT id, secret, revoke, pre_link, created_at, last_seen_at, expires_at, idle_ms, revoked_at,
 	linked_user, linked_by, linked_at FROM guest_sessions `
 
-func scanGuest(s scanner) (g storage.GuestSession, err error) {
-	err = s.Scan(&g.ID, (*hash)(&g.Secret), (*hash)(&g.Revoke), (*hash)(&g.PreLink), &g.CreatedAt, &g.LastSeenAt,
-		&g.ExpiresAt, &g.IdleMS, &g.RevokedAt, &g.LinkedUser, &g.LinkedBy, &g.LinkedAt)
-	return g, err
+func scanGuest(s *stmt) (g storage.GuestSession, err error) {
+	g.ID = chat.GuestSessionID(s.text())
+	var err1, err2, err3 error
+	g.Secret, err1 = s.hash()
+	g.Revoke, err2 = s.hash()
+	g.PreLink, err3 = s.hash()
+	g.CreatedAt, g.LastSeenAt, g.ExpiresAt, g.IdleMS, g.RevokedAt = s.int(), s.int(), s.int(), s.int(), s.int()
+	g.LinkedUser, g.LinkedBy, g.LinkedAt = chat.UserID(s.text()), chat.AccountSessionID(s.text()), s.int()
+	return g, cmp.Or(err1, err2, err3)
 }
 
 func (r reader) GuestSession(id chat.GuestSessionID) (storage.GuestSession, error) {
@@ -135,11 +130,11 @@ func (r reader) GuestSession(id chat.GuestSessionID) (storage.GuestSession, erro
 }
 
 func (r reader) GuestSessionBySecret(h storage.Hash) (storage.GuestSession, error) {
-	return one(r.c, scanGuest, selectGuest+"WHERE secret = ?", hashArg(h))
+	return one(r.c, scanGuest, selectGuest+"WHERE secret = ?", h)
 }
 
 func (r reader) GuestSessionByRevoke(h storage.Hash) (storage.GuestSession, error) {
-	return one(r.c, scanGuest, selectGuest+"WHERE revoke = ?", hashArg(h))
+	return one(r.c, scanGuest, selectGuest+"WHERE revoke = ?", h)
 }
 
 func (r reader) GuestSessionsByLogin(id chat.AccountSessionID) ([]storage.GuestSession, error) {
@@ -148,18 +143,22 @@ func (r reader) GuestSessionsByLogin(id chat.AccountSessionID) ([]storage.GuestS
 
 const selectEvent = "SELECT e.seq, e.at, e.kind, e.sender, e.sender_name, e.client_id, e.text, e.member FROM "
 
-func scanEvent(s scanner) (e chat.Event, err error) {
-	var member string
-	// Plain strings: Scan takes a slow road for named types, and history pages are hot.
-	err = s.Scan(&e.Seq, &e.At, (*string)(&e.Kind), (*string)(&e.Sender), &e.SenderName, (*string)(&e.ClientID), &e.Text, &member)
-	if err == nil && member != "" {
-		err = json.Unmarshal([]byte(member), &e.Member)
+func scanEvent(s *stmt) (e chat.Event, err error) {
+	e.Seq, e.At, e.Kind = s.int(), s.int(), chat.EventKind(s.text())
+	e.Sender, e.SenderName, e.ClientID, e.Text = chat.Identity(s.text()), s.text(), chat.ClientID(s.text()), s.text()
+	if member := s.text(); member != "" {
+		e.Member, err = memberOf(member)
 	}
 	return e, err
 }
 
+func memberOf(text string) (m *chat.Member, err error) {
+	err = json.Unmarshal([]byte(text), &m)
+	return m, err
+}
+
 func (r reader) Events(q storage.EventQuery) ([]chat.Event, error) {
-	n, err := r.number(q.Room)
+	k, err := r.key(q.Room)
 	if notFound(err) {
 		return nil, nil
 	}
@@ -171,14 +170,20 @@ func (r reader) Events(q storage.EventQuery) ([]chat.Event, error) {
 		to = q.Before
 	}
 	if q.Before > 0 && q.After <= 0 {
-		head, err := one(r.c, column[int64], "SELECT head FROM rooms WHERE n = ?", n)
-		if err != nil {
-			return nil, err
-		}
-		to = min(to, head+1)
+		to = min(to, k.head+1)
 		from = max(from, to-1-limit)
 	}
-	return all(r.c, scanEvent, selectEvent+"events e WHERE e.room = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq LIMIT ?", n, from, to, limit)
+	var out []chat.Event
+	if n := min(limit, k.head-from, to-1-from); n > 0 {
+		out = make([]chat.Event, 0, n)
+	}
+	err = r.c.each(selectEvent+"events e WHERE e.room = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq LIMIT ?", []any{k.n, from, to, limit},
+		func(s *stmt) error {
+			e, err := scanEvent(s)
+			out = append(out, e)
+			return err
+		})
+	return out, err
 }
 
 func (r reader) LastMessage(room chat.RoomID) (chat.Event, error) {
@@ -186,15 +191,13 @@ func (r reader) LastMessage(room chat.RoomID) (chat.Event, error) {
 }
 
 func (r reader) Sent(sender chat.Identity, id chat.ClientID) (storage.Sent, error) {
-	return one(r.c, func(s scanner) (v storage.Sent, err error) {
-		err = s.Scan(&v.Room, &v.Seq)
-		return v, err
+	return one(r.c, func(s *stmt) (storage.Sent, error) {
+		return storage.Sent{Room: chat.RoomID(s.text()), Seq: s.int()}, nil
 	}, "SELECT r.id, s.seq FROM sent s JOIN rooms r ON r.n = s.room WHERE s.sender = ? AND s.client_id = ?", string(sender), string(id))
 }
 
-func scanMark(s scanner) (m storage.Mark, err error) {
-	err = s.Scan(&m.Seq, &m.Messages)
-	return m, err
+func scanMark(s *stmt) (storage.Mark, error) {
+	return storage.Mark{Seq: s.int(), Messages: s.int()}, nil
 }
 
 func (r reader) Read(room chat.RoomID, reader chat.Identity) (storage.Mark, error) {
@@ -206,20 +209,18 @@ func (r reader) Read(room chat.RoomID, reader chat.Identity) (storage.Mark, erro
 }
 
 func (r reader) Receipts(room chat.RoomID) ([]chat.Receipt, error) {
-	return all(r.c, func(s scanner) (v chat.Receipt, err error) {
-		err = s.Scan(&v.Reader, &v.Seq)
-		return v, err
+	return all(r.c, func(s *stmt) (chat.Receipt, error) {
+		return chat.Receipt{Reader: chat.Identity(s.text()), Seq: s.int()}, nil
 	}, "SELECT m.reader, m.seq FROM rooms r JOIN marks m ON m.room = r.n WHERE r.id = ? ORDER BY m.reader", string(room))
 }
 
 func (r reader) Blocked(vendor chat.VendorID, guest chat.GuestSessionID) (bool, error) {
-	return one(r.c, column[bool], "SELECT EXISTS (SELECT 1 FROM blocked WHERE vendor = ? AND guest = ?)", string(vendor), string(guest))
+	return one(r.c, scanBool, "SELECT EXISTS (SELECT 1 FROM blocked WHERE vendor = ? AND guest = ?)", string(vendor), string(guest))
 }
 
 func (r reader) Notices(room chat.RoomID) ([]chat.Notice, error) {
-	return all(r.c, func(s scanner) (v chat.Notice, err error) {
-		err = s.Scan(&v.Name, &v.At)
-		return v, err
+	return all(r.c, func(s *stmt) (chat.Notice, error) {
+		return chat.Notice{Name: s.text(), At: s.int()}, nil
 	}, "SELECT n.name, n.at FROM rooms r JOIN notices n ON n.room = r.n WHERE r.id = ? ORDER BY n.id", string(room))
 }
 
@@ -227,8 +228,10 @@ func (r reader) Audit(before int64, limit int) ([]storage.AuditEntry, error) {
 	if before <= 0 {
 		before = 1 << 62
 	}
-	return all(r.c, func(s scanner) (a storage.AuditEntry, err error) {
-		err = s.Scan(&a.ID, &a.At, &a.Action, &a.Actor, &a.Subject, &a.Room, &a.Detail)
-		return a, err
+	return all(r.c, func(s *stmt) (storage.AuditEntry, error) {
+		return storage.AuditEntry{
+			ID: s.int(), At: s.int(), Action: s.text(), Actor: chat.Identity(s.text()), Subject: s.text(),
+			Room: chat.RoomID(s.text()), Detail: s.text(),
+		}, nil
 	}, "SELECT id, at, action, actor, subject, room, detail FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", before, max(limit, 0))
 }

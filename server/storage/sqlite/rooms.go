@@ -17,27 +17,39 @@ func notFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
 const roomColumns = `r.id, r.name, r.vendor, r.guest_session, r.linked_user, r.linked_at, r.creator, r.client_id, r.page,
 	r.closed, r.created_at, r.head, r.messages, r.last_active`
 
-func roomDest(r *storage.Room) []any {
-	return []any{
-		(*string)(&r.ID), &r.Name, (*string)(&r.Vendor), (*string)(&r.GuestSession), (*string)(&r.LinkedUser), &r.LinkedAt,
-		(*string)(&r.Creator), (*string)(&r.ClientID), &r.Page, &r.Closed, &r.CreatedAt, &r.Head, &r.Messages, &r.LastActive,
-	}
+func scanRoom(s *stmt) (storage.Room, error) {
+	return storage.Room{
+		ID: chat.RoomID(s.text()), Name: s.text(), Vendor: chat.VendorID(s.text()), GuestSession: chat.GuestSessionID(s.text()),
+		LinkedUser: chat.UserID(s.text()), LinkedAt: s.int(), Creator: chat.Identity(s.text()), ClientID: chat.ClientID(s.text()),
+		Page: s.text(), Closed: s.bool(), CreatedAt: s.int(), Head: s.int(), Messages: s.int(), LastActive: s.int(),
+	}, nil
 }
 
 func (r reader) Room(id chat.RoomID) (storage.Room, error) {
-	return one(r.c, func(s scanner) (v storage.Room, err error) {
-		err = s.Scan(roomDest(&v)...)
-		return v, err
-	}, "SELECT "+roomColumns+" FROM rooms r WHERE r.id = ?", string(id))
+	return one(r.c, func(s *stmt) (storage.Room, error) {
+		n := s.int()
+		room, err := scanRoom(s)
+		r.c.room = roomKey{room.ID, n, room.Head, room.Messages}
+		return room, err
+	}, "SELECT r.n, "+roomColumns+" FROM rooms r WHERE r.id = ?", string(id))
 }
 
-// number is what other tables call a room.
-func (r reader) number(id chat.RoomID) (int64, error) {
-	return one(r.c, column[int64], "SELECT n FROM rooms WHERE id = ?", string(id))
+// key is what other tables and Append need of a room.
+func (r reader) key(id chat.RoomID) (roomKey, error) {
+	if id != "" && r.c.room.id == id {
+		return r.c.room, nil
+	}
+	k, err := one(r.c, func(s *stmt) (roomKey, error) {
+		return roomKey{id, s.int(), s.int(), s.int()}, nil
+	}, "SELECT n, head, messages FROM rooms WHERE id = ?", string(id))
+	if err == nil {
+		r.c.room = k
+	}
+	return k, err
 }
 
 func (r reader) RoomByClientID(creator chat.Identity, id chat.ClientID) (chat.RoomID, error) {
-	return one(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE creator = ? AND client_id = ? AND client_id <> ''", string(creator), string(id))
+	return one(r.c, scanText[chat.RoomID], "SELECT id FROM rooms WHERE creator = ? AND client_id = ? AND client_id <> ''", string(creator), string(id))
 }
 
 func isGuest(id chat.Identity) bool { return strings.HasPrefix(string(id), "g_") }
@@ -45,10 +57,10 @@ func isGuest(id chat.Identity) bool { return strings.HasPrefix(string(id), "g_")
 func (r reader) OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.RoomID, error) {
 	if isGuest(caller) {
 		// Left to choose, SQLite walks all rooms of the vendor, whose index has the order.
-		return one(r.c, column[chat.RoomID], `SELECT id FROM rooms INDEXED BY rooms_guest WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
+		return one(r.c, scanText[chat.RoomID], `SELECT id FROM rooms INDEXED BY rooms_guest WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
 			AND closed = 0 ORDER BY last_active DESC, id LIMIT 1`, string(caller), string(vendor))
 	}
-	return one(r.c, column[chat.RoomID], `SELECT r.id FROM (
+	return one(r.c, scanText[chat.RoomID], `SELECT r.id FROM (
 			SELECT n FROM rooms WHERE creator = ?1 UNION SELECT n FROM rooms WHERE linked_user = ?1 AND linked_user <> '') own
 		CROSS JOIN rooms r ON r.n = own.n
 		WHERE r.vendor = ?2 AND r.closed = 0
@@ -57,30 +69,42 @@ func (r reader) OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.R
 }
 
 func (r reader) RoomsOfGuest(id chat.GuestSessionID) ([]chat.RoomID, error) {
-	return all(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE guest_session = ? AND guest_session <> '' ORDER BY id", string(id))
+	return all(r.c, scanText[chat.RoomID], "SELECT id FROM rooms WHERE guest_session = ? AND guest_session <> '' ORDER BY id", string(id))
 }
 
 func (r reader) RoomsOfUser(id chat.UserID) ([]chat.RoomID, error) {
-	return all(r.c, column[chat.RoomID], "SELECT r.id FROM participants p JOIN rooms r ON r.n = p.room WHERE p.user = ? ORDER BY r.id", string(id))
+	return all(r.c, scanText[chat.RoomID], "SELECT r.id FROM participants p JOIN rooms r ON r.n = p.room WHERE p.user = ? ORDER BY r.id", string(id))
 }
 
 func (r reader) RoomsOfVendor(id chat.VendorID) ([]chat.RoomID, error) {
-	return all(r.c, column[chat.RoomID], "SELECT id FROM rooms WHERE vendor = ? AND vendor <> '' ORDER BY id", string(id))
+	return all(r.c, scanText[chat.RoomID], "SELECT id FROM rooms WHERE vendor = ? AND vendor <> '' ORDER BY id", string(id))
 }
 
 func (r reader) Participant(room chat.RoomID, user chat.UserID) (bool, error) {
-	return one(r.c, column[bool], `SELECT EXISTS (SELECT 1 FROM rooms r JOIN participants p ON p.room = r.n
-		WHERE r.id = ? AND p.user = ?)`, string(room), string(user))
+	k, err := r.key(room)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return one(r.c, scanBool, "SELECT EXISTS (SELECT 1 FROM participants WHERE room = ? AND user = ?)", k.n, string(user))
 }
 
 func (r reader) Participants(room chat.RoomID) ([]chat.UserID, error) {
-	return all(r.c, column[chat.UserID], "SELECT p.user FROM rooms r JOIN participants p ON p.room = r.n WHERE r.id = ? ORDER BY p.user", string(room))
+	k, err := r.key(room)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all(r.c, scanText[chat.UserID], "SELECT user FROM participants WHERE room = ? ORDER BY user", k.n)
 }
 
 func (r reader) Members(room chat.RoomID) ([]chat.Member, error) {
-	return all(r.c, func(s scanner) (m chat.Member, err error) {
-		err = s.Scan((*string)(&m.User), &m.Name, &m.Staff)
-		return m, err
+	return all(r.c, func(s *stmt) (chat.Member, error) {
+		return chat.Member{User: chat.UserID(s.text()), Name: s.text(), Staff: s.bool()}, nil
 	}, `SELECT u.id, u.name, EXISTS (SELECT 1 FROM vendor_members v WHERE v.vendor = r.vendor AND v.user = p.user)
 		FROM rooms r JOIN participants p ON p.room = r.n JOIN users u ON u.id = p.user WHERE r.id = ? ORDER BY p.user`, string(room))
 }
@@ -104,7 +128,7 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 		return r.page(q, "rooms r INDEXED BY rooms_guest", "r.guest_session = ? AND r.guest_session <> ''", string(q.Reader))
 	}
 	user := string(q.Reader)
-	vendors, err := all(r.c, column[string], "SELECT vendor FROM vendor_members WHERE user = ? ORDER BY vendor", user)
+	vendors, err := all(r.c, scanText[string], "SELECT vendor FROM vendor_members WHERE user = ? ORDER BY vendor", user)
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +180,9 @@ func (r reader) page(q storage.ListQuery, from, where string, args ...any) ([]st
 	}
 	b.WriteString(" ORDER BY r.last_active DESC, r.id LIMIT ?")
 	args = append(args, q.Limit)
-	return all(r.c, func(s scanner) (row storage.ListRow, err error) {
-		err = s.Scan(append(roomDest(&row.Room), &row.Read.Seq, &row.Read.Messages)...)
+	return all(r.c, func(s *stmt) (row storage.ListRow, err error) {
+		row.Room, _ = scanRoom(s)
+		row.Read, err = scanMark(s)
 		row.Unread = int(row.Room.Messages - row.Read.Messages)
 		return row, err
 	}, b.String(), args...)

@@ -4,13 +4,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -32,7 +30,6 @@ type DB struct {
 	path    string
 	busy    time.Duration
 	lock    io.Closer
-	sql     []*sql.DB
 	readers chan *conn // idle reading connections
 	count   int        // how many reading connections there are
 	done    chan struct{}
@@ -88,7 +85,10 @@ func Open(ctx context.Context, path string, o Options) (_ *DB, err error) {
 	f.Close()
 	d.removeOldBackups()
 
-	w, err := d.connect(ctx, path, "synchronous(FULL)", "foreign_keys(1)", "journal_mode(WAL)",
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w, err := connect(path, d.busy, "synchronous(FULL)", "foreign_keys(1)", "journal_mode(WAL)",
 		"journal_size_limit(67108864)", "wal_autocheckpoint(4000)", "cache_size(-32768)", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -102,7 +102,7 @@ func Open(ctx context.Context, path string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	for range o.Readers {
-		r, err := d.connect(ctx, path, "query_only(1)", "cache_size(-8192)", "temp_store(MEMORY)")
+		r, err := connect(path, d.busy, "query_only(1)", "cache_size(-8192)", "temp_store(MEMORY)")
 		if err != nil {
 			w.close()
 			return nil, fmt.Errorf("open database for reading: %w", err)
@@ -118,28 +118,11 @@ func Open(ctx context.Context, path string, o Options) (_ *DB, err error) {
 // from the system's memory, which takes those pages for written since; behind
 // it later commits would be lost with it at the next power cut.
 func settle(c *conn) error {
-	var busy, pages, moved int
-	err := c.row("PRAGMA wal_checkpoint(TRUNCATE)", nil, &busy, &pages, &moved)
+	_, err := c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
 	if err != nil && !errors.Is(err, storage.ErrFull) { // with a full disk one can still read
 		return fmt.Errorf("settle the log: %w", err)
 	}
 	return nil
-}
-
-// connect opens one connection; its pool ends with d.
-func (d *DB) connect(ctx context.Context, path string, pragmas ...string) (*conn, error) {
-	q := url.Values{}
-	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", d.busy.Milliseconds()))
-	for _, p := range pragmas {
-		q.Add("_pragma", p)
-	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
-	if err != nil {
-		return nil, translate(err)
-	}
-	db.SetMaxOpenConns(1)
-	d.sql = append(d.sql, db)
-	return newConn(ctx, db)
 }
 
 // release frees what Open took; no connection may be in use.
@@ -147,9 +130,6 @@ func (d *DB) release() error {
 	var errs []error
 	for range len(d.readers) {
 		errs = append(errs, (<-d.readers).close())
-	}
-	for _, db := range d.sql {
-		errs = append(errs, db.Close())
 	}
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())
@@ -164,10 +144,11 @@ func migrate(c *conn, scripts fs.FS) error {
 	if err != nil {
 		return err
 	}
-	var version int
-	if err := c.row("PRAGMA user_version", nil, &version); err != nil {
+	v, err := one(c, scanInt, "PRAGMA user_version")
+	if err != nil {
 		return fmt.Errorf("read database version: %w", err)
 	}
+	version := int(v)
 	if version > len(names) {
 		return fmt.Errorf("%w: it has version %d, this program knows %d", storage.ErrNewer, version, len(names))
 	}
@@ -180,9 +161,7 @@ func migrate(c *conn, scripts fs.FS) error {
 		if err := c.begin("BEGIN IMMEDIATE"); err != nil {
 			return fmt.Errorf("migrate database to version %d: %w", n, err)
 		}
-		if _, err = c.c.ExecContext(background, string(script)); err == nil {
-			_, err = c.c.ExecContext(background, fmt.Sprintf("PRAGMA user_version = %d", n))
-		}
+		err = c.script(fmt.Sprintf("%s; PRAGMA user_version = %d", script, n))
 		if err == nil {
 			_, err = c.exec("COMMIT")
 		}

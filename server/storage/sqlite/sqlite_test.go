@@ -4,7 +4,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -105,21 +104,19 @@ func exec(t *testing.T, path, query string) {
 
 func TestMigrationIsWholeOrNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
-	d := &DB{}
-	defer d.release()
-	c, err := d.connect(t.Context(), path)
+	c, err := connect(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.close()
 	good := fstest.MapFS{"migrations/0001.sql": {Data: []byte("CREATE TABLE a (x); CREATE TABLE b (x);")}}
 	bad := fstest.MapFS{"migrations/0001.sql": good["migrations/0001.sql"], "migrations/0002.sql": {Data: []byte("CREATE TABLE c (x); no sql")}}
 	fixed := fstest.MapFS{"migrations/0001.sql": good["migrations/0001.sql"], "migrations/0002.sql": {Data: []byte("CREATE TABLE c (x)")}}
 	if err := migrate(c, bad); err == nil {
 		t.Fatal("a broken script passed")
 	}
-	var version, tables int
-	c.row("PRAGMA user_version", nil, &version)
-	c.row("SELECT count(*) FROM sqlite_schema", nil, &tables)
+	version, _ := one(c, scanInt, "PRAGMA user_version")
+	tables, _ := one(c, scanInt, "SELECT count(*) FROM sqlite_schema")
 	if version != 1 || tables != 2 {
 		t.Fatalf("version %d with %d tables after the failure", version, tables)
 	}
@@ -141,8 +138,7 @@ func TestDiskFull(t *testing.T) {
 	limit := func(pages int) { // only the writer's connection obeys; SQLite answers as it does for ENOSPC
 		t.Helper()
 		if err := d.Update(t.Context(), func(w storage.Writer) error {
-			_, err := w.(writer).c.c.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
-			return err
+			return w.(writer).c.script(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -176,13 +172,12 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	d := open(t, path)
 	defer d.Close()
-	other, err := sql.Open("sqlite", path)
+	other, err := connect(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
-	other.SetMaxOpenConns(1)
-	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
+	defer other.close()
+	if err := other.begin("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
@@ -197,9 +192,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	if has(t, d, "u_0") {
 		t.Error("stored although it was locked")
 	}
-	if _, err := other.Exec("ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
+	other.rollback()
 	if err := put(d, "u_0"); err != nil {
 		t.Errorf("after the lock: %v", err)
 	}
@@ -208,7 +201,8 @@ func TestLockedByAnotherProcess(t *testing.T) {
 // hold keeps the writer busy until the returned function is called.
 func hold(d *DB) (free func()) {
 	running, done := make(chan struct{}), make(chan struct{})
-	go d.Update(context.Background(), func(storage.Writer) error { close(running); <-done; return nil })
+	started := sync.OnceFunc(func() { close(running) }) // a group may run twice
+	go d.Update(context.Background(), func(storage.Writer) error { started(); <-done; return nil })
 	<-running
 	return func() { close(done) }
 }
@@ -245,7 +239,7 @@ func TestFailedCommitFailsItsGroup(t *testing.T) {
 			err := d.Update(t.Context(), func(w storage.Writer) error {
 				// A constraint that COMMIT checks stands for a disk that fails then.
 				c := w.(writer).c
-				if _, err := c.c.ExecContext(t.Context(), "PRAGMA defer_foreign_keys = ON"); err != nil {
+				if err := c.script("PRAGMA defer_foreign_keys = ON"); err != nil {
 					return err
 				}
 				if i == 7 {

@@ -68,7 +68,7 @@ func (w writer) PutAccountSession(a storage.AccountSession) error {
 			surface = excluded.surface, created_at = excluded.created_at, last_seen_at = excluded.last_seen_at,
 			expires_at = excluded.expires_at, idle_ms = excluded.idle_ms, revoked_at = excluded.revoked_at,
 			host_tokens = excluded.host_tokens, client = excluded.client`,
-		string(a.ID), string(a.User), hashArg(a.Token), hashArg(a.Revoke), string(a.Surface), a.CreatedAt, a.LastSeenAt, a.ExpiresAt,
+		string(a.ID), string(a.User), a.Token, a.Revoke, string(a.Surface), a.CreatedAt, a.LastSeenAt, a.ExpiresAt,
 		a.IdleMS, a.RevokedAt, tokens, a.Client)
 	return err
 }
@@ -86,7 +86,7 @@ func (w writer) PutGuestSession(g storage.GuestSession) error {
 			created_at = excluded.created_at, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at,
 			idle_ms = excluded.idle_ms, revoked_at = excluded.revoked_at, linked_user = excluded.linked_user,
 			linked_by = excluded.linked_by, linked_at = excluded.linked_at`,
-		string(g.ID), hashArg(g.Secret), hashArg(g.Revoke), hashArg(g.PreLink), g.CreatedAt, g.LastSeenAt, g.ExpiresAt, g.IdleMS,
+		string(g.ID), g.Secret, g.Revoke, g.PreLink, g.CreatedAt, g.LastSeenAt, g.ExpiresAt, g.IdleMS,
 		g.RevokedAt, string(g.LinkedUser), string(g.LinkedBy), g.LinkedAt)
 	return err
 }
@@ -121,7 +121,7 @@ func (w writer) PutRoom(r storage.Room) error {
 }
 
 func (w writer) SetParticipant(room chat.RoomID, user chat.UserID, participant bool) error {
-	n, err := w.number(room)
+	k, err := w.key(room)
 	if notFound(err) && !participant {
 		return nil
 	}
@@ -129,45 +129,45 @@ func (w writer) SetParticipant(room chat.RoomID, user chat.UserID, participant b
 		return err
 	}
 	if !participant {
-		changed, err := w.c.exec("DELETE FROM participants WHERE room = ? AND user = ?", n, string(user))
+		changed, err := w.c.exec("DELETE FROM participants WHERE room = ? AND user = ?", k.n, string(user))
 		if err != nil || changed == 0 {
 			return err
 		}
-		return w.refreshSearch("SELECT n FROM rooms WHERE n = ?", n)
+		return w.refreshSearch("SELECT n FROM rooms WHERE n = ?", k.n)
 	}
 	u, err := w.User(user)
 	if err != nil {
 		return err
 	}
 	changed, err := w.c.exec(`INSERT INTO participants (user, vendor, room) SELECT ?, vendor, n FROM rooms WHERE n = ?
-		ON CONFLICT DO NOTHING`, string(user), n)
+		ON CONFLICT DO NOTHING`, string(user), k.n)
 	if err != nil || changed == 0 {
 		return err
 	}
 	// Not refreshSearch: a room that grows to 1,000 members would read half a million names.
-	_, err = w.c.exec("UPDATE rooms SET search = search || ? WHERE n = ?", strings.ToLower(u.Name)+"\n", n)
+	_, err = w.c.exec("UPDATE rooms SET search = search || ? WHERE n = ?", strings.ToLower(u.Name)+"\n", k.n)
 	return err
 }
 
 // refreshSearch rebuilds what the rooms that a query numbers are found by.
 func (w writer) refreshSearch(query string, arg any) error {
-	numbers, err := all(w.c, column[int64], query, arg)
+	numbers, err := all(w.c, scanInt, query, arg)
 	if err != nil {
 		return err
 	}
 	for _, n := range numbers {
-		var name, vendor, guest string
-		if err := w.c.row(`SELECT r.name, coalesce(v.name, ''), r.guest_session FROM rooms r
-			LEFT JOIN vendors v ON v.id = r.vendor WHERE r.n = ?`, []any{n}, &name, &vendor, &guest); err != nil {
-			return err
-		}
-		names, err := all(w.c, column[string], "SELECT u.name FROM participants p JOIN users u ON u.id = p.user WHERE p.room = ?", n)
+		room, err := one(w.c, func(s *stmt) ([3]string, error) { return [3]string{s.text(), s.text(), s.text()}, nil },
+			`SELECT r.name, coalesce(v.name, ''), r.guest_session FROM rooms r LEFT JOIN vendors v ON v.id = r.vendor WHERE r.n = ?`, n)
 		if err != nil {
 			return err
 		}
-		names = append(names, name, vendor)
-		if guest != "" {
-			names = append(names, chat.GuestLabel(chat.GuestSessionID(guest)))
+		names, err := all(w.c, scanText[string], "SELECT u.name FROM participants p JOIN users u ON u.id = p.user WHERE p.room = ?", n)
+		if err != nil {
+			return err
+		}
+		names = append(names, room[0], room[1])
+		if guest := chat.GuestSessionID(room[2]); guest != "" {
+			names = append(names, chat.GuestLabel(guest))
 		}
 		search := strings.ToLower(strings.Join(names, "\n")) + "\n"
 		if _, err := w.c.exec("UPDATE rooms SET search = ? WHERE n = ?", search, n); err != nil {
@@ -178,19 +178,19 @@ func (w writer) refreshSearch(query string, arg any) error {
 }
 
 func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
-	var n, head, messages int64
-	if err := w.c.row("SELECT n, head, messages FROM rooms WHERE id = ?", []any{string(id)}, &n, &head, &messages); err != nil {
+	k, err := w.key(id)
+	if err != nil {
 		return chat.Event{}, false, err
 	}
-	e.Seq = head + 1
+	e.Seq = k.head + 1
 	if e.ClientID != "" {
 		created, err := w.c.exec("INSERT INTO sent (sender, client_id, room, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			string(e.Sender), string(e.ClientID), n, e.Seq)
+			string(e.Sender), string(e.ClientID), k.n, e.Seq)
 		if err != nil {
 			return chat.Event{}, false, err
 		}
 		if created == 0 {
-			return w.repeat(n, e)
+			return w.repeat(k.n, e)
 		}
 	}
 	member := ""
@@ -205,32 +205,37 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 	}
 	message := e.Kind == chat.MessagePosted
 	if message {
-		messages++
+		k.messages++
 	}
 	if _, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, messages); err != nil {
+		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages); err != nil {
 		return chat.Event{}, false, err
 	}
-	var err error
 	if message {
-		_, err = w.c.exec("UPDATE rooms SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE n = ?4", e.Seq, messages, e.At, n)
+		_, err = w.c.exec("UPDATE rooms SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE n = ?4", e.Seq, k.messages, e.At, k.n)
 	} else {
-		_, err = w.c.exec("UPDATE rooms SET head = ? WHERE n = ?", e.Seq, n)
+		_, err = w.c.exec("UPDATE rooms SET head = ? WHERE n = ?", e.Seq, k.n)
 	}
-	return e, err == nil, err
+	if err != nil {
+		return chat.Event{}, false, err
+	}
+	k.head = e.Seq
+	w.c.room = k
+	return e, true, nil
 }
 
 // repeat answers an Append whose (sender, client message id) is in use.
 func (w writer) repeat(n int64, e chat.Event) (chat.Event, bool, error) {
-	var room, seq int64
-	if err := w.c.row("SELECT room, seq FROM sent WHERE sender = ? AND client_id = ?", []any{string(e.Sender), string(e.ClientID)}, &room, &seq); err != nil {
+	at, err := one(w.c, func(s *stmt) ([2]int64, error) { return [2]int64{s.int(), s.int()}, nil },
+		"SELECT room, seq FROM sent WHERE sender = ? AND client_id = ?", string(e.Sender), string(e.ClientID))
+	if err != nil {
 		return chat.Event{}, false, err
 	}
-	if room != n {
+	if at[0] != n {
 		return chat.Event{}, false, storage.ErrConflict
 	}
-	stored, err := one(w.c, scanEvent, selectEvent+"events e WHERE e.room = ? AND e.seq = ?", n, seq)
+	stored, err := one(w.c, scanEvent, selectEvent+"events e WHERE e.room = ? AND e.seq = ?", n, at[1])
 	if err != nil {
 		return chat.Event{}, false, err
 	}
@@ -241,24 +246,29 @@ func (w writer) repeat(n int64, e chat.Event) (chat.Event, bool, error) {
 }
 
 func (w writer) SetRead(room chat.RoomID, reader chat.Identity, seq int64) (storage.Mark, bool, error) {
-	var n, head int64
-	if err := w.c.row("SELECT n, head FROM rooms WHERE id = ?", []any{string(room)}, &n, &head); err != nil {
+	k, err := w.key(room)
+	if err != nil {
 		return storage.Mark{}, false, err
 	}
-	old, err := one(w.c, scanMark, "SELECT seq, messages FROM marks WHERE room = ? AND reader = ?", n, string(reader))
-	if err != nil && !notFound(err) {
-		return storage.Mark{}, false, err
+	mark := storage.Mark{Seq: min(seq, k.head), Messages: k.messages}
+	if mark.Seq > 0 {
+		if mark.Seq < k.head {
+			if mark.Messages, err = one(w.c, scanInt, "SELECT messages FROM events WHERE room = ? AND seq = ?", k.n, mark.Seq); err != nil {
+				return storage.Mark{}, false, err
+			}
+		}
+		moved, err := w.c.exec(`INSERT INTO marks (room, reader, seq, messages) VALUES (?, ?, ?, ?)
+			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > marks.seq`,
+			k.n, string(reader), mark.Seq, mark.Messages)
+		if err != nil {
+			return storage.Mark{}, false, err
+		}
+		if moved > 0 {
+			return mark, true, nil
+		}
 	}
-	mark := storage.Mark{Seq: min(seq, head)}
-	if mark.Seq <= old.Seq {
-		return old, false, nil
-	}
-	if mark.Messages, err = one(w.c, column[int64], "SELECT messages FROM events WHERE room = ? AND seq = ?", n, mark.Seq); err != nil {
-		return storage.Mark{}, false, err
-	}
-	_, err = w.c.exec(`INSERT INTO marks (room, reader, seq, messages) VALUES (?, ?, ?, ?)
-		ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages`, n, string(reader), mark.Seq, mark.Messages)
-	return mark, err == nil, err
+	mark, err = w.Read(room, reader)
+	return mark, false, err
 }
 
 func (w writer) MoveIdentity(from, to chat.Identity) error {
@@ -286,12 +296,12 @@ func (w writer) Block(vendor chat.VendorID, guest chat.GuestSessionID) error {
 }
 
 func (w writer) AddNotice(room chat.RoomID, admin chat.UserID, day string, notice chat.Notice) (bool, error) {
-	n, err := w.number(room)
+	k, err := w.key(room)
 	if err != nil {
 		return false, err
 	}
 	added, err := w.c.exec("INSERT INTO notices (room, admin, day, name, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		n, string(admin), day, notice.Name, notice.At)
+		k.n, string(admin), day, notice.Name, notice.At)
 	return added > 0, err
 }
 
