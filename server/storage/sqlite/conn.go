@@ -27,9 +27,18 @@ type conn struct {
 	// changed tells that a statement changed something, or may have, since it
 	// was last set to false.
 	changed bool
-	// room is the room that was read last, as the transaction sees it.
-	room roomKey
+	// What the transaction has seen last: a right is decided on it in the same
+	// transaction, and every statement that may change something forgets it.
+	room  roomKey
+	user  storage.User
+	epoch string // "" until it was read; it stays while the database is open
+	// ids are numbers of ids that commits have made durable, or that this
+	// transaction made; a rollback forgets them. They give no right.
+	ids map[string]int64
 }
+
+// maxIDs bounds the numbers a connection remembers, at some 100 bytes each.
+const maxIDs = 16384
 
 // roomKey is what is needed of a room again and again within a transaction.
 type roomKey struct {
@@ -45,7 +54,7 @@ func connect(path string, busy time.Duration, pragmas ...string) (*conn, error) 
 		return nil, translate(err)
 	}
 	db.SetBusyTimeout(busy)
-	c := &conn{db: db, stmts: make(map[string]*stmt)}
+	c := &conn{db: db, stmts: make(map[string]*stmt), ids: make(map[string]int64)}
 	for _, p := range pragmas {
 		if err := sqlitex.ExecuteTransient(db, "PRAGMA "+p, nil); err != nil {
 			db.Close()
@@ -61,7 +70,7 @@ func (c *conn) fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	c.room = roomKey{}
+	c.forget()
 	// A violated constraint undoes its own statement only.
 	constraint := sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint
 	if err = translate(err); c.broken == nil && !constraint {
@@ -70,9 +79,22 @@ func (c *conn) fail(err error) error {
 	return err
 }
 
+// forget drops what was read.
+func (c *conn) forget() {
+	c.room, c.user = roomKey{}, storage.User{}
+}
+
+// remember keeps the number of an id.
+func (c *conn) remember(id string, n int64) {
+	if len(c.ids) >= maxIDs {
+		clear(c.ids)
+	}
+	c.ids[id] = n
+}
+
 // script runs statements without arguments that nobody runs again, all or none.
 func (c *conn) script(queries string) error {
-	c.room = roomKey{}
+	c.forget()
 	return sqlitex.ExecuteScript(c.db, queries, nil)
 }
 
@@ -82,7 +104,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.room = roomKey{}
+	c.forget()
 	for more := true; more && err == nil; {
 		more, err = s.s.Step()
 	}
@@ -153,6 +175,7 @@ func (c *conn) begin(how string) error {
 // rollback ends a transaction, also one that SQLite has ended by itself.
 func (c *conn) rollback() {
 	c.exec("ROLLBACK")
+	clear(c.ids)
 	c.broken = nil
 }
 

@@ -7,6 +7,8 @@
 // else, is shared (BenchmarkAppend). Should one fail after it wrote something,
 // the transaction is rolled back and all run again, each in a savepoint of its
 // own; to begin with savepoints costs every Update what only a failure needs.
+// Before it commits it lets others run once: those whom the commit before has
+// freed are about to be back, and every second group would be of a few.
 // Readers have connections of their own and never wait for the writer.
 //
 // SQLite is spoken to through zombiezen.com/go/sqlite, which keeps prepared
@@ -14,6 +16,14 @@
 // per statement than SQLite itself: its locks, its conversions, a row of `any`.
 // A binding of our own to the translated C, with unsafe, was no faster than
 // this library end to end and is not worth its upkeep.
+//
+// A commit writes each page that changed, whole: with 64 or 1,000 senders that
+// cost more than the statements did. So events go to the end of one table in the
+// order they came, and find their place in a room by an index of small entries;
+// what else changes with a message (head, counts, activity, read marks) is in
+// small rows of its own, and people are numbers there. A log clustered by room
+// was rejected: every message would change a page of its own. It would read old
+// history from fewer places, which matters for what is not in memory only.
 //
 // Lists are read from indexes on a room's activity, one entry per room and one
 // per (vendor, room). An entry per (participant, room) was rejected: a message
@@ -30,8 +40,10 @@
 //     whole group is rolled back: nothing runs outside a transaction.
 //   - What a process that died left in the log is moved into the database, and
 //     synced, before the first commit of the next one.
-//   - rooms.head, messages, last_active, last_message and search follow from
-//     events, participants and names, and change in the same transaction.
+//   - What heads and rooms.search hold follows from events, participants and
+//     names, and changes in the same transaction.
+//   - Between two transactions a connection keeps prepared statements, the epoch
+//     and the numbers of ids: nothing that a right is decided on.
 //   - One process at a time has the database open (a lock file beside it).
 //   - The driver decides no access and reads no clock.
 package sqlite

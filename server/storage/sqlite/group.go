@@ -184,6 +184,7 @@ func (j *job) runApart(c *conn) {
 		}
 		if j.panicked != nil || j.err != nil {
 			c.exec("ROLLBACK TO job")
+			clear(c.ids)
 		}
 		c.exec("RELEASE job")
 	}()

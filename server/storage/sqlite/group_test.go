@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,6 +86,76 @@ func TestAFailureUndoesItselfOnly(t *testing.T) {
 				if n := ran[i].Load(); n > tt.runs {
 					t.Errorf("update %d ran %d times, want at most %d", i, n, tt.runs)
 				}
+			}
+		})
+	}
+}
+
+// Numbers of senders that a transaction made are forgotten with it: another
+// sender may get them next.
+func TestNumbersEndWithTheirTransaction(t *testing.T) {
+	errRefused := errors.New("refused")
+	for _, grouped := range []bool{false, true} {
+		t.Run(fmt.Sprint("in one group ", grouped), func(t *testing.T) {
+			d := open(t, filepath.Join(t.TempDir(), "a.db"))
+			defer d.Close()
+			if err := d.Update(t.Context(), func(w storage.Writer) error { return w.CreateRoom(storage.Room{ID: "r_a"}) }); err != nil {
+				t.Fatal(err)
+			}
+			say := func(sender chat.Identity, want error) error {
+				err := d.Update(t.Context(), func(w storage.Writer) error {
+					e, created, err := w.Append("r_a", chat.Event{Kind: chat.MessagePosted, Sender: sender, ClientID: "same", Text: string(sender)})
+					if err == nil && !created {
+						err = fmt.Errorf("%s's message is taken for a repeat", sender)
+					}
+					if err == nil {
+						_, _, err = w.SetRead("r_a", sender, e.Seq)
+					}
+					return errors.Join(err, want)
+				})
+				if errors.Is(err, want) {
+					err = nil
+				}
+				return err
+			}
+			steps := []func() error{
+				func() error { return say("u_before", nil) },
+				func() error { return say("u_first", errRefused) },
+				func() error { return say("u_second", nil) },
+				func() error { return say("u_first", nil) },
+			}
+			var all sync.WaitGroup
+			free := func() {}
+			if grouped {
+				free = hold(d)
+			}
+			for i, step := range steps {
+				if !grouped {
+					if err := step(); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				all.Go(func() {
+					if err := step(); err != nil {
+						t.Error(err)
+					}
+				})
+				for len(d.queue) <= i {
+					runtime.Gosched()
+				}
+			}
+			free()
+			all.Wait()
+			if err := d.View(t.Context(), func(r storage.Reader) error {
+				receipts, err := r.Receipts("r_a")
+				want := []chat.Receipt{{Reader: "u_before", Seq: 1}, {Reader: "u_first", Seq: 3}, {Reader: "u_second", Seq: 2}}
+				if !slices.Equal(receipts, want) {
+					t.Errorf("receipts %v, want %v", receipts, want)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}

@@ -14,11 +14,33 @@ import (
 // reader reads through a connection that is inside a transaction.
 type reader struct{ c *conn }
 
-func (r reader) Epoch() (string, error) {
-	return one(r.c, scanText[string], "SELECT epoch FROM meta")
+// idNumber is what other tables call a user, guest session or vendor; 0 if none of them does.
+func (r reader) idNumber(id string) (int64, error) {
+	if n, ok := r.c.ids[id]; ok {
+		return n, nil
+	}
+	n, err := one(r.c, scanInt, "SELECT n FROM ids WHERE id = ?", id)
+	if notFound(err) {
+		return 0, nil
+	}
+	if err == nil {
+		r.c.remember(id, n)
+	}
+	return n, err
 }
 
-const selectUser = "SELECT id, username, name, role, active, password_hash, issuer, subject, created_at FROM users "
+func (r reader) Epoch() (string, error) {
+	if r.c.epoch != "" {
+		return r.c.epoch, nil
+	}
+	epoch, err := one(r.c, scanText[string], "SELECT epoch FROM meta")
+	r.c.epoch = epoch
+	return epoch, err
+}
+
+const userColumns = "u.id, u.username, u.name, u.role, u.active, u.password_hash, u.issuer, u.subject, u.created_at"
+
+const selectUser = "SELECT " + userColumns + " FROM users u "
 
 func scanUser(s *stmt) (storage.User, error) {
 	return storage.User{
@@ -28,7 +50,10 @@ func scanUser(s *stmt) (storage.User, error) {
 }
 
 func (r reader) User(id chat.UserID) (storage.User, error) {
-	return one(r.c, scanUser, selectUser+"WHERE id = ?", string(id))
+	if id != "" && r.c.user.ID == id {
+		return r.c.user, nil
+	}
+	return one(r.c, scanUser, selectUser+"WHERE u.id = ?", string(id))
 }
 
 func (r reader) UserByName(username string) (storage.User, error) {
@@ -69,8 +94,10 @@ func (r reader) VendorsOf(id chat.UserID) ([]chat.Vendor, error) {
 	return all(r.c, scanVendor, selectVendor+"JOIN vendor_members m ON m.vendor = v.id WHERE m.user = ? ORDER BY v.name, v.id", string(id))
 }
 
-const selectSession = `SELECT id, user, token, revoke, surface, created_at, last_seen_at, expires_at, idle_ms,
-	revoked_at, host_tokens, client FROM account_sessions `
+const sessionColumns = `s.id, s.user, s.token, s.revoke, s.surface, s.created_at, s.last_seen_at, s.expires_at, s.idle_ms,
+	s.revoked_at, s.host_tokens, s.client`
+
+const selectSession = "SELECT " + sessionColumns + " FROM account_sessions s "
 
 func scanSession(s *stmt) (a storage.AccountSession, err error) {
 	a.ID, a.User = chat.AccountSessionID(s.text()), chat.UserID(s.text())
@@ -92,7 +119,12 @@ func burnable(tokens string) (out []storage.BurnableToken, err error) {
 }
 
 func (r reader) AccountSession(id chat.AccountSessionID) (storage.AccountSession, error) {
-	return one(r.c, scanSession, selectSession+"WHERE id = ?", string(id))
+	// Whoever asks for a session by its id asks for its user next.
+	return one(r.c, func(s *stmt) (storage.AccountSession, error) {
+		a, err := scanSession(s)
+		r.c.user, _ = scanUser(s)
+		return a, err
+	}, "SELECT "+sessionColumns+", "+userColumns+" FROM account_sessions s JOIN users u ON u.id = s.user WHERE s.id = ?", string(id))
 }
 
 func (r reader) AccountSessionByToken(h storage.Hash) (storage.AccountSession, error) {
@@ -187,13 +219,14 @@ func (r reader) Events(q storage.EventQuery) ([]chat.Event, error) {
 }
 
 func (r reader) LastMessage(room chat.RoomID) (chat.Event, error) {
-	return one(r.c, scanEvent, selectEvent+"rooms r JOIN events e ON e.room = r.n AND e.seq = r.last_message WHERE r.id = ?", string(room))
+	return one(r.c, scanEvent, selectEvent+"rooms r JOIN heads h ON h.room = r.n JOIN events e ON e.room = h.room AND e.seq = h.last_message WHERE r.id = ?", string(room))
 }
 
 func (r reader) Sent(sender chat.Identity, id chat.ClientID) (storage.Sent, error) {
 	return one(r.c, func(s *stmt) (storage.Sent, error) {
 		return storage.Sent{Room: chat.RoomID(s.text()), Seq: s.int()}, nil
-	}, "SELECT r.id, s.seq FROM sent s JOIN rooms r ON r.n = s.room WHERE s.sender = ? AND s.client_id = ?", string(sender), string(id))
+	}, `SELECT r.id, e.seq FROM ids i JOIN events e ON e.owner = i.n JOIN rooms r ON r.n = e.room
+		WHERE i.id = ? AND e.client_id = ?`, string(sender), string(id))
 }
 
 func scanMark(s *stmt) (storage.Mark, error) {
@@ -201,7 +234,7 @@ func scanMark(s *stmt) (storage.Mark, error) {
 }
 
 func (r reader) Read(room chat.RoomID, reader chat.Identity) (storage.Mark, error) {
-	m, err := one(r.c, scanMark, "SELECT m.seq, m.messages FROM rooms r JOIN marks m ON m.room = r.n WHERE r.id = ? AND m.reader = ?", string(room), string(reader))
+	m, err := one(r.c, scanMark, "SELECT m.seq, m.messages FROM rooms r JOIN ids i JOIN marks m ON m.room = r.n AND m.reader = i.n WHERE r.id = ? AND i.id = ?", string(room), string(reader))
 	if notFound(err) {
 		err = nil
 	}
@@ -211,7 +244,7 @@ func (r reader) Read(room chat.RoomID, reader chat.Identity) (storage.Mark, erro
 func (r reader) Receipts(room chat.RoomID) ([]chat.Receipt, error) {
 	return all(r.c, func(s *stmt) (chat.Receipt, error) {
 		return chat.Receipt{Reader: chat.Identity(s.text()), Seq: s.int()}, nil
-	}, "SELECT m.reader, m.seq FROM rooms r JOIN marks m ON m.room = r.n WHERE r.id = ? ORDER BY m.reader", string(room))
+	}, "SELECT i.id, m.seq FROM rooms r JOIN marks m ON m.room = r.n JOIN ids i ON i.n = m.reader WHERE r.id = ? ORDER BY i.id", string(room))
 }
 
 func (r reader) Blocked(vendor chat.VendorID, guest chat.GuestSessionID) (bool, error) {

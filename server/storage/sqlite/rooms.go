@@ -15,7 +15,7 @@ import (
 func notFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
 
 const roomColumns = `r.id, r.name, r.vendor, r.guest_session, r.linked_user, r.linked_at, r.creator, r.client_id, r.page,
-	r.closed, r.created_at, r.head, r.messages, r.last_active`
+	r.closed, r.created_at, h.head, h.messages, h.last_active`
 
 func scanRoom(s *stmt) (storage.Room, error) {
 	return storage.Room{
@@ -31,7 +31,7 @@ func (r reader) Room(id chat.RoomID) (storage.Room, error) {
 		room, err := scanRoom(s)
 		r.c.room = roomKey{room.ID, n, room.Head, room.Messages}
 		return room, err
-	}, "SELECT r.n, "+roomColumns+" FROM rooms r WHERE r.id = ?", string(id))
+	}, "SELECT r.n, "+roomColumns+" FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
 }
 
 // key is what other tables and Append need of a room.
@@ -41,7 +41,7 @@ func (r reader) key(id chat.RoomID) (roomKey, error) {
 	}
 	k, err := one(r.c, func(s *stmt) (roomKey, error) {
 		return roomKey{id, s.int(), s.int(), s.int()}, nil
-	}, "SELECT n, head, messages FROM rooms WHERE id = ?", string(id))
+	}, "SELECT r.n, h.head, h.messages FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
 	if err == nil {
 		r.c.room = k
 	}
@@ -55,17 +55,18 @@ func (r reader) RoomByClientID(creator chat.Identity, id chat.ClientID) (chat.Ro
 func isGuest(id chat.Identity) bool { return strings.HasPrefix(string(id), "g_") }
 
 func (r reader) OpenRoomWith(caller chat.Identity, vendor chat.VendorID) (chat.RoomID, error) {
+	// CROSS JOIN: left to choose, SQLite walks all rooms of the vendor for their order.
 	if isGuest(caller) {
-		// Left to choose, SQLite walks all rooms of the vendor, whose index has the order.
-		return one(r.c, scanText[chat.RoomID], `SELECT id FROM rooms INDEXED BY rooms_guest WHERE guest_session = ?1 AND guest_session <> '' AND vendor = ?2
-			AND closed = 0 ORDER BY last_active DESC, id LIMIT 1`, string(caller), string(vendor))
+		return one(r.c, scanText[chat.RoomID], `SELECT r.id FROM rooms r INDEXED BY rooms_guest CROSS JOIN heads h ON h.room = r.n
+			WHERE r.guest_session = ?1 AND r.guest_session <> '' AND r.vendor = ?2 AND r.closed = 0
+			ORDER BY h.last_active DESC, r.id LIMIT 1`, string(caller), string(vendor))
 	}
 	return one(r.c, scanText[chat.RoomID], `SELECT r.id FROM (
 			SELECT n FROM rooms WHERE creator = ?1 UNION SELECT n FROM rooms WHERE linked_user = ?1 AND linked_user <> '') own
-		CROSS JOIN rooms r ON r.n = own.n
+		CROSS JOIN rooms r ON r.n = own.n CROSS JOIN heads h ON h.room = r.n
 		WHERE r.vendor = ?2 AND r.closed = 0
 		AND EXISTS (SELECT 1 FROM participants p WHERE p.user = ?1 AND p.vendor = r.vendor AND p.room = r.n)
-		ORDER BY r.last_active DESC, r.id LIMIT 1`, string(caller), string(vendor))
+		ORDER BY h.last_active DESC, r.id LIMIT 1`, string(caller), string(vendor))
 }
 
 func (r reader) RoomsOfGuest(id chat.GuestSessionID) ([]chat.RoomID, error) {
@@ -109,23 +110,35 @@ func (r reader) Members(room chat.RoomID) ([]chat.Member, error) {
 		FROM rooms r JOIN participants p ON p.room = r.n JOIN users u ON u.id = p.user WHERE r.id = ? ORDER BY p.user`, string(room))
 }
 
+// What a list's queries begin with: an index in the order of the list, or a few rooms.
+const (
+	fromAll    = "heads h INDEXED BY heads_activity CROSS JOIN rooms r ON r.n = h.room"
+	fromVendor = "heads h INDEXED BY heads_vendor CROSS JOIN rooms r ON r.n = h.room"
+	fromGuest  = "rooms r INDEXED BY rooms_guest CROSS JOIN heads h ON h.room = r.n"
+	fromUser   = "participants p CROSS JOIN rooms r ON r.n = p.room CROSS JOIN heads h ON h.room = r.n"
+)
+
 // List implements storage.Reader. Each query below walks one index in the
 // order of the list (or sorts a few rooms); the page is their merge.
 func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 	if q.Limit <= 0 || strings.Contains(q.Search, "\n") { // no name holds a line break, but search has them between names
 		return nil, nil
 	}
+	me, err := r.idNumber(string(q.Reader))
+	if err != nil {
+		return nil, err
+	}
 	var out []storage.ListRow
 	add := func(from, where string, args ...any) error {
-		rows, err := r.page(q, from, where, args...)
+		rows, err := r.page(q, me, from, where, args...)
 		out = append(out, rows...)
 		return err
 	}
 	switch {
 	case q.All:
-		return r.page(q, "rooms r INDEXED BY rooms_activity", "1")
+		return r.page(q, me, fromAll, "1")
 	case isGuest(q.Reader):
-		return r.page(q, "rooms r INDEXED BY rooms_guest", "r.guest_session = ? AND r.guest_session <> ''", string(q.Reader))
+		return r.page(q, me, fromGuest, "r.guest_session = ? AND r.guest_session <> ''", string(q.Reader))
 	}
 	user := string(q.Reader)
 	vendors, err := all(r.c, scanText[string], "SELECT vendor FROM vendor_members WHERE user = ? ORDER BY vendor", user)
@@ -134,19 +147,24 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 	}
 	// The rooms of the vendors one is staff of, and between those the gaps:
 	// p.vendor is "" for rooms without one, so the first gap starts below "".
-	const gap = "participants p CROSS JOIN rooms r ON r.n = p.room"
 	from, op := "", ">="
 	for _, v := range vendors {
-		if err := add("rooms r INDEXED BY rooms_vendor", `r.vendor = ? AND EXISTS (SELECT 1 FROM participants p
-			WHERE p.user = ? AND p.vendor = r.vendor AND p.room = r.n)`, v, user); err != nil {
+		n, err := r.idNumber(v)
+		if err != nil {
 			return nil, err
 		}
-		if err := add(gap, "p.user = ? AND p.vendor "+op+" ? AND p.vendor < ?", user, from, v); err != nil {
+		if n != 0 { // else it has no room yet
+			if err := add(fromVendor, `h.vendor = ? AND h.vendor <> 0 AND EXISTS (SELECT 1 FROM participants p
+				WHERE p.user = ? AND p.vendor = r.vendor AND p.room = r.n)`, n, user); err != nil {
+				return nil, err
+			}
+		}
+		if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ? AND p.vendor < ?", user, from, v); err != nil {
 			return nil, err
 		}
 		from, op = v, ">"
 	}
-	if err := add(gap, "p.user = ? AND p.vendor "+op+" ?", user, from); err != nil {
+	if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ?", user, from); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(out, func(a, b storage.ListRow) int {
@@ -155,30 +173,30 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 	return out[:min(len(out), q.Limit)], nil
 }
 
-// page runs one query of a list. Its text depends on the shape of q only, so
-// that statements are few and stay prepared.
-func (r reader) page(q storage.ListQuery, from, where string, args ...any) ([]storage.ListRow, error) {
+// page runs one query of a list for the reader with number me. Its text
+// depends on the shape of q only, so that statements are few and stay prepared.
+func (r reader) page(q storage.ListQuery, me int64, from, where string, args ...any) ([]storage.ListRow, error) {
 	var b strings.Builder
 	b.WriteString("SELECT " + roomColumns + ", coalesce(m.seq, 0), coalesce(m.messages, 0) FROM " + from +
 		" LEFT JOIN marks m ON m.room = r.n AND m.reader = ? WHERE " + where)
-	args = append([]any{string(q.Reader)}, args...)
+	args = append([]any{me}, args...)
 	switch q.Filter {
 	case chat.FilterOpen:
 		b.WriteString(" AND r.closed = 0")
 	case chat.FilterClosed:
 		b.WriteString(" AND r.closed = 1")
 	case chat.FilterUnread:
-		b.WriteString(" AND r.messages > coalesce(m.messages, 0)")
+		b.WriteString(" AND h.messages > coalesce(m.messages, 0)")
 	}
 	if q.Search != "" {
 		b.WriteString(" AND instr(r.search, ?) > 0")
 		args = append(args, strings.ToLower(q.Search))
 	}
 	if q.AfterID != "" {
-		b.WriteString(" AND r.last_active <= ? AND (r.last_active < ? OR r.id > ?)")
+		b.WriteString(" AND h.last_active <= ? AND (h.last_active < ? OR r.id > ?)")
 		args = append(args, q.AfterActive, q.AfterActive, string(q.AfterID))
 	}
-	b.WriteString(" ORDER BY r.last_active DESC, r.id LIMIT ?")
+	b.WriteString(" ORDER BY h.last_active DESC, r.id LIMIT ?")
 	args = append(args, q.Limit)
 	return all(r.c, func(s *stmt) (row storage.ListRow, err error) {
 		row.Room, _ = scanRoom(s)

@@ -36,7 +36,7 @@ func (c *conn) start(query string, args []any) (*stmt, error) {
 }
 
 // bind gives the statement its i-th argument, which must be a string, an int64,
-// an int, a bool, bytes or a hash; the zero hash is NULL and finds nothing.
+// an int, a bool, bytes, nil or a hash; the zero hash is NULL and finds nothing.
 func (s *stmt) bind(i int, arg any) {
 	switch v := arg.(type) {
 	case string:
@@ -53,6 +53,8 @@ func (s *stmt) bind(i int, arg any) {
 		} else {
 			s.s.BindBytes(i, v[:])
 		}
+	case nil:
+		s.s.BindNull(i)
 	case []byte:
 		s.s.BindBytes(i, v)
 	default:

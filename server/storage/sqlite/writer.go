@@ -41,7 +41,7 @@ func (w writer) PutVendor(v chat.Vendor) error {
 	if err != nil || old.ID == "" || old.Name == v.Name {
 		return err
 	}
-	return w.refreshSearch("SELECT n FROM rooms WHERE vendor = ?", string(v.ID))
+	return w.refreshSearch("SELECT n FROM rooms WHERE vendor = ? AND vendor <> ''", string(v.ID))
 }
 
 func (w writer) SetVendorMember(vendor chat.VendorID, user chat.UserID, member bool) error {
@@ -91,18 +91,43 @@ func (w writer) PutGuestSession(g storage.GuestSession) error {
 	return err
 }
 
+// idNumbered is idNumber for what may have no number yet; "" has 0.
+func (w writer) idNumbered(id string) (int64, error) {
+	if id == "" {
+		return 0, nil
+	}
+	n, err := w.idNumber(id)
+	if err != nil || n != 0 {
+		return n, err
+	}
+	if _, err := w.c.exec("INSERT INTO ids (id) VALUES (?)", id); err != nil {
+		return 0, err
+	}
+	n = w.c.db.LastInsertRowID()
+	w.c.remember(id, n)
+	return n, nil
+}
+
 func (w writer) CreateRoom(r storage.Room) error {
 	if r.Vendor != "" {
 		if _, err := w.Vendor(r.Vendor); err != nil {
 			return err
 		}
 	}
-	_, err := w.c.exec(`INSERT INTO rooms (id, name, vendor, guest_session, linked_user, linked_at, creator, client_id, page, closed,
-			created_at, head, messages, last_active, last_message, search)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, ?11, 0, '')`,
+	vendor, err := w.idNumbered(string(r.Vendor))
+	if err != nil {
+		return err
+	}
+	_, err = w.c.exec(`INSERT INTO rooms (id, name, vendor, guest_session, linked_user, linked_at, creator, client_id, page, closed,
+			created_at, search)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`,
 		string(r.ID), r.Name, string(r.Vendor), string(r.GuestSession), string(r.LinkedUser), r.LinkedAt, string(r.Creator),
 		string(r.ClientID), r.Page, r.Closed, r.CreatedAt)
 	if err != nil {
+		return err
+	}
+	if _, err := w.c.exec(`INSERT INTO heads (room, vendor, head, messages, last_active, last_message)
+		SELECT n, ?, 0, 0, created_at, 0 FROM rooms WHERE id = ?`, vendor, string(r.ID)); err != nil {
 		return err
 	}
 	return w.refreshSearch("SELECT n FROM rooms WHERE id = ?", string(r.ID))
@@ -183,15 +208,13 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 		return chat.Event{}, false, err
 	}
 	e.Seq = k.head + 1
+	var owner any // NULL
 	if e.ClientID != "" {
-		created, err := w.c.exec("INSERT INTO sent (sender, client_id, room, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			string(e.Sender), string(e.ClientID), k.n, e.Seq)
+		n, err := w.idNumbered(string(e.Sender))
 		if err != nil {
 			return chat.Event{}, false, err
 		}
-		if created == 0 {
-			return w.repeat(k.n, e)
-		}
+		owner = n
 	}
 	member := ""
 	if e.Member != nil {
@@ -207,15 +230,19 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 	if message {
 		k.messages++
 	}
-	if _, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages); err != nil {
+	created, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages, owner)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, client_id) WHERE owner IS NOT NULL DO NOTHING`,
+		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages, owner)
+	if err != nil {
 		return chat.Event{}, false, err
 	}
+	if created == 0 {
+		return w.repeat(k.n, owner, e)
+	}
 	if message {
-		_, err = w.c.exec("UPDATE rooms SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE n = ?4", e.Seq, k.messages, e.At, k.n)
+		_, err = w.c.exec("UPDATE heads SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE room = ?4", e.Seq, k.messages, e.At, k.n)
 	} else {
-		_, err = w.c.exec("UPDATE rooms SET head = ? WHERE n = ?", e.Seq, k.n)
+		_, err = w.c.exec("UPDATE heads SET head = ? WHERE room = ?", e.Seq, k.n)
 	}
 	if err != nil {
 		return chat.Event{}, false, err
@@ -225,17 +252,12 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 	return e, true, nil
 }
 
-// repeat answers an Append whose (sender, client message id) is in use.
-func (w writer) repeat(n int64, e chat.Event) (chat.Event, bool, error) {
-	at, err := one(w.c, func(s *stmt) ([2]int64, error) { return [2]int64{s.int(), s.int()}, nil },
-		"SELECT room, seq FROM sent WHERE sender = ? AND client_id = ?", string(e.Sender), string(e.ClientID))
-	if err != nil {
-		return chat.Event{}, false, err
-	}
-	if at[0] != n {
+// repeat answers an Append whose client message id its owner has used.
+func (w writer) repeat(n int64, owner any, e chat.Event) (chat.Event, bool, error) {
+	stored, err := one(w.c, scanEvent, selectEvent+"events e WHERE e.owner = ? AND e.client_id = ? AND e.room = ?", owner, string(e.ClientID), n)
+	if notFound(err) { // in another room
 		return chat.Event{}, false, storage.ErrConflict
 	}
-	stored, err := one(w.c, scanEvent, selectEvent+"events e WHERE e.room = ? AND e.seq = ?", n, at[1])
 	if err != nil {
 		return chat.Event{}, false, err
 	}
@@ -252,6 +274,10 @@ func (w writer) SetRead(room chat.RoomID, reader chat.Identity, seq int64) (stor
 	}
 	mark := storage.Mark{Seq: min(seq, k.head), Messages: k.messages}
 	if mark.Seq > 0 {
+		me, err := w.idNumbered(string(reader))
+		if err != nil {
+			return storage.Mark{}, false, err
+		}
 		if mark.Seq < k.head {
 			if mark.Messages, err = one(w.c, scanInt, "SELECT messages FROM events WHERE room = ? AND seq = ?", k.n, mark.Seq); err != nil {
 				return storage.Mark{}, false, err
@@ -259,7 +285,7 @@ func (w writer) SetRead(room chat.RoomID, reader chat.Identity, seq int64) (stor
 		}
 		moved, err := w.c.exec(`INSERT INTO marks (room, reader, seq, messages) VALUES (?, ?, ?, ?)
 			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > marks.seq`,
-			k.n, string(reader), mark.Seq, mark.Messages)
+			k.n, me, mark.Seq, mark.Messages)
 		if err != nil {
 			return storage.Mark{}, false, err
 		}
@@ -275,15 +301,25 @@ func (w writer) MoveIdentity(from, to chat.Identity) error {
 	if from == to {
 		return nil
 	}
+	if _, err := w.c.exec("UPDATE OR IGNORE rooms SET creator = ? WHERE creator = ?", string(to), string(from)); err != nil {
+		return err
+	}
+	a, err := w.idNumber(string(from))
+	if err != nil || a == 0 { // has neither sent nor read
+		return err
+	}
+	b, err := w.idNumbered(string(to))
+	if err != nil {
+		return err
+	}
 	for _, query := range []string{
-		"UPDATE OR IGNORE sent SET sender = ?2 WHERE sender = ?1",
-		"DELETE FROM sent WHERE sender = ?1 AND ?2 <> ''",
-		"UPDATE OR IGNORE rooms SET creator = ?2 WHERE creator = ?1",
+		"UPDATE OR IGNORE events SET owner = ?2 WHERE owner = ?1",
+		"UPDATE events SET owner = NULL WHERE owner = ?1 AND ?2 <> 0",
 		`INSERT INTO marks (room, reader, seq, messages) SELECT room, ?2, seq, messages FROM marks WHERE reader = ?1
-			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > seq`,
-		"DELETE FROM marks WHERE reader = ?1 AND ?2 <> ''",
+			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > marks.seq`,
+		"DELETE FROM marks WHERE reader = ?1 AND ?2 <> 0",
 	} {
-		if _, err := w.c.exec(query, string(from), string(to)); err != nil {
+		if _, err := w.c.exec(query, a, b); err != nil {
 			return err
 		}
 	}
