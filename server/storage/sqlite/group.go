@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"anteroom/server/storage"
@@ -110,7 +111,7 @@ func (d *DB) group(c *conn, first *job) {
 		outcome = fmt.Errorf("begin to write: %w", err)
 		return
 	}
-	whole := true
+	whole, waited := true, false
 	for j := first; j != nil && whole; {
 		if whole = j.run(c); c.broken != nil {
 			outcome = fmt.Errorf("write: %w", c.broken)
@@ -119,7 +120,14 @@ func (d *DB) group(c *conn, first *job) {
 		if len(jobs) == maxGroup {
 			break
 		}
-		if j = d.next(); j != nil {
+		if j = d.next(); j == nil && !waited {
+			// Those whom the commit before has freed are about to be back: let
+			// them run first, or every second group is of a few.
+			waited = true
+			runtime.Gosched()
+			j = d.next()
+		}
+		if j != nil {
 			jobs = append(jobs, j)
 		}
 	}
