@@ -62,8 +62,8 @@ var table = []row{
 	{pkg: "web/build", edges: "web", mods: "github.com/andybalholm/brotli", absent: "the builder runs the go command; it links none of the app"},
 }
 
-// testOnly are modules every package's tests may use; modernc.org/sqlite is what benchmarks compare the driver with.
-const testOnly = "pgregory.net/rapid github.com/chromedp github.com/mailru/easyjson nhooyr.io/websocket golang.org/x/net modernc.org/sqlite"
+// testOnly are modules every package's tests may use; the two of SQLite for raw databases that they damage, lock or compare with.
+const testOnly = "pgregory.net/rapid github.com/chromedp github.com/mailru/easyjson nhooyr.io/websocket golang.org/x/net modernc.org/sqlite zombiezen.com/go/sqlite"
 
 // testEdges are packages every server test may use to stand something up.
 const testEdges = "server/storage server/storage/sqlite server/broker server/conformance server/auth server/rooms server/gateway store/chat store/access store/protocol store/storetest store/storetest/bugs"

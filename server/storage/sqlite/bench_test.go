@@ -61,41 +61,6 @@ func BenchmarkAppend(b *testing.B) {
 
 func benchRoom(i int) chat.RoomID { return chat.RoomID(fmt.Sprintf("r_%026d", i)) }
 
-// BenchmarkHistory reads the last 50 of 1,000,000 messages.
-func BenchmarkHistory(b *testing.B) {
-	const messages = 1_000_000
-	d := open(b, filepath.Join(b.TempDir(), "a.db"))
-	defer d.Close()
-	for part := range 20 {
-		if err := d.Update(b.Context(), func(w storage.Writer) error {
-			if part == 0 {
-				if err := w.CreateRoom(storage.Room{ID: "r_a"}); err != nil {
-					return err
-				}
-			}
-			for range messages / 20 {
-				if _, _, err := w.Append("r_a", chat.Event{Kind: chat.MessagePosted, Sender: "u_a", Text: "some hundred bytes of text, more or less"}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for b.Loop() {
-		if err := d.View(b.Context(), func(r storage.Reader) error {
-			events, err := r.Events(storage.EventQuery{Room: "r_a", Before: messages + 1, Limit: 50})
-			if len(events) != 50 {
-				b.Fatalf("%d events", len(events))
-			}
-			return err
-		}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkList reads pages of a staff member who has 10,000 rooms among 20,000.
 func BenchmarkList(b *testing.B) {
 	const rooms = 20_000
