@@ -174,6 +174,11 @@ func TestDatabaseOfVersion1(t *testing.T) {
 		if epoch, err := r.Epoch(); err != nil || epoch != "5b1d6e3f0a9c4e8790badc0ffee12345" {
 			t.Errorf("the epoch is %q, %v", epoch, err)
 		}
+		for _, check := range []string{"PRAGMA integrity_check", "PRAGMA foreign_key_check"} {
+			if bad, err := all(r.(reader).c, scanText[string], check); err != nil || len(bad) > 0 && bad[0] != "ok" {
+				t.Errorf("%s: %v, %v", check, bad, err)
+			}
+		}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
