@@ -3,6 +3,7 @@ package rooms_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -53,6 +54,45 @@ func TestMembersAreOneRead(t *testing.T) {
 		join300, get300 := reads(large.ID)
 		if join300 != join2 || get300 != get2 {
 			w.Errorf("in a room of 300: %d reads to join, %d to look; of 2: %d, %d", join300, get300, join2, get2)
+		}
+	})
+}
+
+// The first page of an inbox costs the same reads with 60 rooms and with 5,000.
+func TestFirstPageIsAsManyReadsHoweverManyRooms(t *testing.T) {
+	run(t, func(w *world) {
+		made := 0
+		grow := func(to int) {
+			w.ok(w.storage.Storage.Update(ctx, func(s storage.Writer) error {
+				for i := made; i < to; i++ {
+					id, guest := chat.RoomID(fmt.Sprintf("r_%026d", i)), chat.GuestSessionID(fmt.Sprintf("g_%026d", i))
+					if err := s.CreateRoom(storage.Room{ID: id, Vendor: w.maple.ID, GuestSession: guest, Creator: chat.GuestIdentity(guest), CreatedAt: time.Now().UnixMilli() + int64(i)}); err != nil {
+						return err
+					}
+					if err := s.SetParticipant(id, w.mia.User, true); err != nil {
+						return err
+					}
+					if _, _, err := s.Append(id, chat.Event{Kind: chat.MessagePosted, At: time.Now().UnixMilli() + int64(i), Sender: chat.GuestIdentity(guest), ClientID: "a", Text: "hello"}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			made = to
+		}
+		page := func() int64 {
+			before := w.storage.reads.Load()
+			got := must(w.List(ctx, w.mia, protocol.RoomsQuery{Limit: 50}))(w.T)
+			if len(got.Rooms) != 50 || got.Next == "" || got.Rooms[0].ID != chat.RoomID(fmt.Sprintf("r_%026d", made-1)) || got.Rooms[0].Unread != 1 {
+				w.Fatalf("%d rooms, the first is %+v", len(got.Rooms), got.Rooms[0])
+			}
+			return w.storage.reads.Load() - before
+		}
+		grow(60)
+		few := page()
+		grow(5000)
+		if many := page(); many != few {
+			w.Errorf("%d reads with 5,000 rooms, %d with 60", many, few)
 		}
 	})
 }
