@@ -23,10 +23,10 @@ const pause = 1000; // a pause in typing long enough to start Go in; its start i
 const patience = 15000; // somebody who never pauses gets the app after this
 
 const doc = document, body = doc.body, byId = (id) => doc.getElementById(id);
-const config = JSON.parse(byId('anteroom-config').textContent);
+const early = window.anteroomEarly, config = early.config, embedded = early.embedded;
+delete window.anteroomEarly;
 const prefix = 'anteroom.' + config.surface + '.';
 const widget = config.surface === 'widget';
-const embedded = widget && window.parent !== window;
 const form = byId('composer'), field = byId('message'), sendButton = byId('send'), count = byId('count'), line = byId('shell-status');
 const now = () => Date.now();
 const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
@@ -147,13 +147,8 @@ sendButton.addEventListener('click', () => { send(); focus(); });
 form.addEventListener('submit', (e) => e.preventDefault());
 
 // ---- the host page: only our parent, only an origin that may embed us
-const host = {embedded, origin: '', vendor: new URLSearchParams(location.search).get('vendor') || '', accent: '', locale: '', page: ''};
+const host = {embedded, origin: early.origin, vendor: new URLSearchParams(location.search).get('vendor') || '', accent: '', locale: '', page: ''};
 let onHost = null, onDebug = null, inbound = [], opened = false, idle = false, onWipe = null;
-if (embedded) {
-  // The loader names its origin in the fragment; a lie only makes postMessage deliver nothing.
-  const claim = decodeURIComponent(location.hash.slice(1)), real = location.ancestorOrigins;
-  if (config.embed_origins.includes(claim) && (!real || real[0] === claim)) host.origin = claim;
-}
 function post(message) {
   if (host.origin) window.parent.postMessage({...message, anteroom: 1}, host.origin);
 }
@@ -200,18 +195,15 @@ function receive(m) {
   }
   if (onHost) onHost(m); else inbound.push(m);
 }
-if (embedded) {
-  window.addEventListener('message', (e) => {
-    const m = e.data;
-    if (e.source !== window.parent || !host.origin || e.origin !== host.origin || !m || m.anteroom !== 1 || typeof m.type !== 'string') return;
-    receive(m);
-  });
+function hear(e) {
+  const m = e.data;
+  if (e.source === window.parent && e.origin === host.origin && m && m.anteroom === 1 && typeof m.type === 'string') receive(m);
 }
 function open() {
   idle = false;
   opened = true;
   openedAt = now();
-  requestAnimationFrame(focus);
+  focus();
   start();
 }
 function close() { opened = false; post({type: 'close'}); }
@@ -327,8 +319,9 @@ function support() {
   });
 }
 async function module() {
-  const mode = {credentials: 'omit', cache: attempt ? 'reload' : 'default'};
-  const response = await fetch(config.wasm, mode);
+  const asked = early.response || fetch(config.wasm, {credentials: 'omit', cache: attempt ? 'reload' : 'default'});
+  early.response = null;
+  const response = await asked;
   if (response.status === 404) { // the page is of an older build
     await quiet(); // letters that are typed while a page goes are lost
     if (reload()) return new Promise(() => {});
@@ -520,8 +513,11 @@ fit();
 saveTyped();
 showQueued();
 if (embedded && host.origin) {
-  if (window.name === 'anteroom') load(); // the loader wants the chat, not the unread count: no need to wait for its init
-  post({type: 'hello'});
+  if (early.response) load(); // the loader wants the chat, not the unread count: no need to wait for its init
+  window.removeEventListener('message', early.hear);
+  window.addEventListener('message', hear);
+  early.heard.forEach(hear);
+  if (window.name === 'anteroom+') focus(); // the panel is open already: the first letter need not wait for init
 } else if (embedded) {
   status(texts.refused, texts.newTab, () => window.open('/chat', '_blank', 'noopener'));
 } else {

@@ -9,7 +9,9 @@
 // mounts, and beside it #composer, a plain form that works before WebAssembly
 // does. The boot script (boot.js) serves the composer, keeps what is typed and
 // sent, talks to the host page, loads the module when that disturbs nobody,
-// and then hands over.
+// and then hands over. What need not wait for the document is in early.js, inlined
+// before the style: it greets the host page and asks for the module, so that both
+// answers are on their way while the rest is parsed.
 //
 // # window.anteroomBoot
 //
@@ -71,8 +73,9 @@
 //
 // The module is fetched and compiled, off the main thread, from the moment the
 // loader wants the chat (hover, focus, touch, click): it names the frame
-// "anteroom", and the boot script begins without waiting for init. A frame
-// that is there for the unread count has no name and fetches nothing. Go runs
+// "anteroom", and early.js begins without waiting for init. "anteroom+" says that
+// the panel is open already: the composer takes the focus as soon as it is there.
+// A frame that is there for the unread count has no name and fetches nothing. Go runs
 // once the panel is open, not before, and not under the visitor's fingers: at
 // once after 120 ms without a key, else in the first pause of a second, at the
 // latest after 15 s, at once after Enter.
@@ -91,6 +94,9 @@
 //     for it with the host page's main thread.
 //   - A pause shorter than a second puts the first of those tasks within a
 //     second of a key; it was left.
+//   - The greeting and the module's request left the boot script for the head of
+//     the document: the first letter of a visitor who clicks at once landed 0.6
+//     (cold) to 0.9 (repeat) of the time after the click.
 //   - The list of rooms is asked for together with hello (package store), and
 //     the history with the list's answer: each round trip is 165 ms.
 //

@@ -79,15 +79,19 @@ function dress() {
   badge.textContent = isOpen || !unread ? '' : unread > 99 ? '99+' : unread;
   if (badge.textContent) button.setAttribute('aria-description', unread + ' unread'); else button.removeAttribute('aria-description');
 }
-function draw() {
+function shadow() {
   box = make('div');
   root = box.attachShadow({mode: 'open'});
-  var sheet = new CSSStyleSheet(), svg;
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets = [sheet];
   panel = make('div', 'p', 0, root);
   button = make('button', '', {type: 'button', 'aria-haspopup': 'dialog'}, root);
-  svg = make('svg', '', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, button);
+}
+function style() {
+  var sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [sheet];
+}
+function draw() {
+  var svg = make('svg', '', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, button);
   make('path', 'i', {d: 'M4 6.5A2.5 2.5 0 0 1 6.5 4h11A2.5 2.5 0 0 1 20 6.5v7a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 4v-4A2.5 2.5 0 0 1 4 13.500z'}, svg);
   make('path', 'x', {d: 'M6 6l12 12M18 6L6 18'}, svg);
   badge = make('span', 'b', 0, button);
@@ -98,14 +102,13 @@ function draw() {
     if (!c.saveData && !/2g/.test(c.effectiveType)) load();
   };
   root.addEventListener('keydown', function (e) { if (e.key === 'Escape' && isOpen) close(); });
-  dress();
 }
 // Page swaps (Turbo, htmx) may take the launcher away: it comes back. Outside
 // the body it mostly stays, and so does the frame.
 function attach(s) {
   if (gone || queue) return;
   if (s) data = s.dataset;
-  if (!box) draw(); else dress();
+  dress();
   if (!box.isConnected) {
     up = live = false;
     d.documentElement.appendChild(box);
@@ -174,6 +177,7 @@ function open(o) {
     emit('open');
   }
   load();
+  frame.name = 'anteroom+'; // the frame that is still to come takes the focus without asking
   wanted = {type: 'open', vendor: o.vendor || '', text: o.text || ''};
   if (up) want(); else expect(loaded ? 1000 : 12000);
 }
@@ -182,6 +186,7 @@ function close() {
   isOpen = false;
   wanted = 0;
   dress();
+  frame.name = 'anteroom';
   post({type: 'close'});
   // Focus goes back to where it came from, unless the visitor has moved on.
   if (d.activeElement === box || d.activeElement === d.body) (back && back !== box && back !== d.body && back.isConnected ? back : button).focus();
@@ -262,17 +267,22 @@ function Anteroom(name, a, b) {
 }
 Anteroom.attach = attach;
 w.Anteroom = Anteroom;
-function begin() {
-  var calls = queue, c = navigator.connection || {};
+// The launcher is made in short tasks, so that the page can breathe between them.
+var steps = [shadow, style, draw, function () {
+  var calls = queue;
   queue = 0;
-  try { attach(); } catch (e) { gone = true; return; }
+  attach();
   w.addEventListener('message', hear);
   calls.forEach(function (args) { Anteroom.apply(0, args); });
   // A page's first look into its storage waits for another process: not before the page is idle.
   (w.requestIdleCallback || function (fn) { setTimeout(fn, 2000); })(function () {
     var known = flag();
-    if (known && (known === '-' || !c.saveData)) load(true);
+    if (known && (known === '-' || !(navigator.connection || {}).saveData)) load(true);
   });
+}];
+function begin() {
+  try { steps.shift()(); } catch (e) { gone = true; return; }
+  if (steps[0]) setTimeout(begin);
 }
-if (d.body) begin(); else d.addEventListener('DOMContentLoaded', begin);
+if (d.body) setTimeout(begin); else d.addEventListener('DOMContentLoaded', begin);
 })(window, document);
