@@ -144,8 +144,10 @@ func (l *MessageLog) Render() app.UI {
 	rows := m.entries(lo, hi)
 	body := make([]app.UI, 0, len(rows)+2)
 	// The first child never goes away, so that rows keep their positions.
+	// The line stays until the room's beginning is drawn: if it went when a page has
+	// come, what is read at the very top would move by it before the rows are there.
 	older := ""
-	if rv.LoadingHistory {
+	if rv.LoadingHistory || rv.Loaded && (lo > 0 || rv.HistoryMore) {
 		older = m.T.LoadingOlder
 	} else if !rv.Loaded && m.view.CurrentRoom != "" && rv.Error == nil {
 		older = m.T.Loading

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -164,6 +165,22 @@ func TestTheWindowCoversTheRoom(t *testing.T) {
 	for i, ok := range seen {
 		if !ok {
 			t.Fatalf("message %d was in no window", i)
+		}
+	}
+}
+
+// The line above the rows stays while anything older is to come: were it to go
+// before the rows are there, what is read at the very top would move by it.
+func TestTheLineAboveStaysUntilTheBeginning(t *testing.T) {
+	_, m, _, _ := longRoom(t, 10)
+	for _, tt := range []struct{ loading, more, want bool }{
+		{true, true, true},
+		{false, true, true}, // the page has come, its rows have not
+		{false, false, false},
+	} {
+		m.view.Room.LoadingHistory, m.view.Room.HistoryMore = tt.loading, tt.more
+		if got := strings.Contains(words(&MessageLog{M: m}), m.T.LoadingOlder); got != tt.want {
+			t.Errorf("loading %v, more %v: shown %v", tt.loading, tt.more, got)
 		}
 	}
 }
