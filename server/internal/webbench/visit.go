@@ -4,7 +4,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"net/http"
 	"os"
 	"time"
 )
@@ -179,6 +181,9 @@ func (b *browser) settled(s *server, f figures, hover time.Duration) error {
 	time.Sleep(2 * time.Second)
 	requests, bytes := b.wire(s.front.URL)
 	f["requests before intent"], f["bytes before intent"] = requests, bytes
+	if f["loader bytes"], err = s.loaderBytes(); err != nil {
+		return err
+	}
 	f["blocking before use"] = 0 // a figure also where there is no task
 	for _, t := range b.all("task") {
 		f["blocking before use"] += math.Max(0, t.Took-50)
@@ -200,6 +205,22 @@ func (b *browser) settled(s *server, f figures, hover time.Duration) error {
 	}
 	f[name] = landed.At - clicked.At
 	return nil
+}
+
+// loaderBytes is the size of the loader as browsers get it.
+func (s *server) loaderBytes() (float64, error) {
+	r, err := http.NewRequest(http.MethodGet, s.front.URL+"/embed.js", nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Accept-Encoding", "br") // asked for by name, it is not unpacked
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer got.Body.Close()
+	n, err := io.Copy(io.Discard, got.Body)
+	return float64(n), err
 }
 
 // loader traces a page without the probe: what it does would count as the loader's.
