@@ -48,6 +48,7 @@ const (
 	askHello   requestKind = "hello"
 	askRooms   requestKind = "rooms"
 	askJoin    requestKind = "join"
+	askOwn     requestKind = "own" // a join by vendor
 	askHistory requestKind = "history"
 	askSend    requestKind = "send"
 	askCreate  requestKind = "create"
@@ -117,6 +118,7 @@ func (m *Machine) connected(number int64) {
 	// and waiting for the welcome would cost a round trip before the first room
 	// shows. Where the answer is no, the socket ends and both requests with it.
 	m.refreshRooms()
+	m.joinOwn()
 }
 
 // ask sends a frame whose answer matters.
@@ -223,6 +225,8 @@ func (m *Machine) answered(id int64, r request, f protocol.ServerFrame) {
 		m.listed(id, f.Rooms, err)
 	case askJoin:
 		m.joined(r.room, f.Joined, err)
+	case askOwn:
+		m.ownJoined(f.Joined)
 	case askHistory:
 		m.history(r.room, f.History, err)
 	case askSend:
@@ -268,6 +272,7 @@ func (m *Machine) fall() {
 	clear(m.creates)
 	clear(m.readSent)
 	m.listing, m.listAt = 0, 0
+	m.own, m.ownRoom = "", ""
 	for _, r := range m.open {
 		r.joined, r.joining, r.loadingHistory, r.typingSent = false, false, false, 0
 		if len(r.typing) > 0 {

@@ -85,6 +85,9 @@ type Machine struct {
 	vendorsWant bool
 	vendorsAt   int64
 
+	own     string      // slug of a vendor whose room was asked for with hello
+	ownRoom chat.RoomID // the listed room that waits for that answer
+
 	open     map[chat.RoomID]*room
 	current  chat.RoomID
 	vendor   string

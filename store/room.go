@@ -37,7 +37,41 @@ func (m *Machine) join(r *room) {
 	if !m.online() || r.joining || r.joined || r.err != nil {
 		return
 	}
+	if m.own != "" && m.ownRoom == "" && !r.loaded && m.mineWith(r.summary, m.own) {
+		m.ownRoom, r.joining, r.retryAt = r.id, true, 0 // it comes with the answer that is on its way
+		return
+	}
 	m.rejoin(r, true)
+}
+
+// joinOwn asks for the visitor's own room with the vendor they are about to write
+// to, before the list tells whether there is one: its history then comes with the
+// list and not a round trip later.
+func (m *Machine) joinOwn() {
+	if m.vendor == "" || m.own != "" || m.roomsLoaded || m.conn.phase != greeting && m.conn.phase != up {
+		return
+	}
+	m.own = m.vendor
+	m.ask(protocol.ClientFrame{Join: &protocol.Join{Vendor: m.vendor}}, request{kind: askOwn})
+}
+
+// ownJoined takes the answer, nil where there is no such room or it can't be had now.
+func (m *Machine) ownJoined(j *protocol.Joined) {
+	waiting := m.open[m.ownRoom]
+	m.own, m.ownRoom = "", ""
+	if j != nil {
+		if r := m.open[j.Room]; r != nil && r == waiting && r.joining {
+			m.joined(j.Room, j, nil)
+			return
+		}
+		if r := m.open[j.Room]; r == nil || !r.joined && !r.joining { // the visitor has gone elsewhere
+			m.ask(protocol.ClientFrame{Leave: &protocol.RoomRef{Room: j.Room}}, request{kind: askLeave})
+		}
+	}
+	if waiting != nil && waiting.joining {
+		waiting.joining = false
+		m.join(waiting)
+	}
 }
 
 func (m *Machine) rejoin(r *room, cursor bool) {

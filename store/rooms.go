@@ -320,6 +320,7 @@ func (m *Machine) startChat(slug string) {
 	}
 	m.leaveRoom()
 	m.vendor = slug
+	m.joinOwn()
 	m.touch(dirtyTop | dirtyRoom)
 	if !m.vendorsHave {
 		m.vendorsWant = true

@@ -10,6 +10,16 @@ import (
 // dispatch carries out one frame and answers it. What may be done is decided
 // in package rooms; here are only the limits of a socket.
 func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame) {
+	if f.Join != nil && f.Join.Vendor != "" {
+		own, err := c.g.rooms.Own(ctx, c.principal, f.Join.Vendor)
+		if err != nil {
+			if c.ask(asked{}) {
+				c.fail(ctx, f, err)
+			}
+			return
+		}
+		f.Join = &protocol.Join{Room: own}
+	}
 	room := f.RoomID()
 	list := f.Rooms != nil
 	content := chat.RoomID("") // of the answer

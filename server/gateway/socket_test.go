@@ -282,6 +282,45 @@ func TestNothingOvertakesJoined(t *testing.T) {
 	}
 }
 
+// A page asks for its list and its chat in one breath with hello, before it knows the room.
+func TestJoinByVendor(t *testing.T) {
+	w := newWorld(t, Limits{})
+	mia := w.user("mia", chat.RoleUser)
+	w.vendor("maple", mia)
+	w.vendor("tea", mia)
+	g, other := w.guest(), w.guest()
+	room := w.open(g.Credential, "maple")
+	w.say(g.Credential, room, "hello")
+
+	p := w.dial("")
+	for _, f := range []protocol.ClientFrame{
+		{ID: 1, Hello: &protocol.Hello{Version: protocol.Version, Surface: chat.SurfaceWidget, Credential: g.Credential}},
+		{ID: 2, Rooms: &protocol.RoomsQuery{}},
+		{ID: 3, Join: &protocol.Join{Vendor: "maple"}},
+	} {
+		p.raw(string(protocol.EncodeClient(f)))
+	}
+	p.until(func(f protocol.ServerFrame) bool { return f.Re == 2 && f.Rooms != nil })
+	p.until(func(f protocol.ServerFrame) bool {
+		return f.Re == 3 && f.Joined != nil && f.Joined.Room == room && f.Joined.Snapshot != nil
+	})
+	w.say(g.Credential, room, "more")
+	p.until(func(f protocol.ServerFrame) bool { return f.Event != nil && f.Event.Event.Text == "more" })
+
+	p.id = 3
+	if f := p.ask(protocol.ClientFrame{Join: &protocol.Join{Vendor: "tea"}}); f.Error == nil || f.Error.Code != chat.CodeNotFound {
+		t.Errorf("a vendor without a chat: %+v", f)
+	}
+	q := w.connect(other.Credential, chat.SurfaceWidget)
+	if f := q.ask(protocol.ClientFrame{Join: &protocol.Join{Vendor: "maple"}}); f.Error == nil || f.Error.Code != chat.CodeNotFound {
+		t.Errorf("another guest: %+v", f)
+	}
+	w.say(g.Credential, room, "not for the other")
+	for _, f := range q.fence() {
+		t.Errorf("the other guest got %+v", f)
+	}
+}
+
 func TestDrain(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.vendor("maple", w.user("mia", chat.RoleUser))

@@ -97,6 +97,30 @@ func (s *Service) existing(w storage.Writer, c caller, vendor chat.VendorID, id 
 	return a, v, err
 }
 
+// Own finds p's own open room with a vendor, the one Create would give. Whether
+// p may do something there is decided where it does. Errors: unauthenticated,
+// session_expired, not_found (the vendor, or such a room).
+func (s *Service) Own(ctx context.Context, p chat.Principal, slug string) (room chat.RoomID, err error) {
+	var seen verdict
+	err = s.view(ctx, func(r storage.Reader) error {
+		c, v, err := s.permit(r, p, access.List)
+		seen = v
+		if err != nil {
+			return err
+		}
+		vendor, err := r.VendorBySlug(slug)
+		if err == nil {
+			room, err = r.OpenRoomWith(c.identity, vendor.ID)
+		}
+		if notFound(err) {
+			return chat.Errorf(chat.CodeNotFound, "There is no chat with this vendor")
+		}
+		return err
+	})
+	s.decisions.note(ctx, seen)
+	return room, err
+}
+
 func ignoreAbsent(err error) error {
 	if notFound(err) {
 		return nil

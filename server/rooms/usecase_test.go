@@ -69,6 +69,34 @@ func TestCreate(t *testing.T) {
 	})
 }
 
+// The own room with a vendor is the one that Create would give, and nobody else's.
+func TestOwn(t *testing.T) {
+	run(t, func(w *world) {
+		for name, tt := range map[string]struct {
+			p    chat.Principal
+			slug string
+			want chat.RoomID // "" for not_found
+		}{
+			"guest":                       {w.guest, "maple-pottery", w.guestRoom},
+			"guest, another vendor":       {w.guest, "northern-tea", ""},
+			"guest without a room":        {w.stranger, "maple-pottery", ""},
+			"customer":                    {w.ada, "northern-tea", w.adaRoom},
+			"staff, of others' rooms":     {w.mia, "maple-pottery", ""},
+			"admin, of others' rooms":     {w.rosa, "maple-pottery", ""},
+			"no such vendor":              {w.guest, "nobody", ""},
+			"a vendor that is not a slug": {w.guest, "Maple'--", ""},
+		} {
+			got, err := w.Own(ctx, tt.p, tt.slug)
+			if tt.want == "" && chat.CodeOf(err) != chat.CodeNotFound || tt.want != "" && err != nil || got != tt.want {
+				w.Errorf("%s: %q, %v", name, got, err)
+			}
+		}
+		w.ok(w.Close(ctx, w.mia, w.guestRoom))
+		_, err := w.Own(ctx, w.guest, "maple-pottery")
+		w.code(chat.CodeNotFound, err)
+	})
+}
+
 // Fifty creations at once, with the same client id or another, make one room.
 func TestCreateAtOnce(t *testing.T) {
 	run(t, func(w *world) {

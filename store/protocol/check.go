@@ -74,19 +74,37 @@ func (f *ClientFrame) check() error {
 		return f.Send.Check()
 	case f.History != nil:
 		return f.History.Check()
+	case f.Join != nil:
+		return f.Join.Check()
 	case f.Vendors != nil || f.Ping != nil:
 		return nil
 	}
 	if _, err := chat.ParseRoomID(string(f.RoomID())); err != nil {
 		return err
 	}
-	switch {
-	case f.Join != nil && f.Join.Cursor != nil:
-		if c := f.Join.Cursor; len(c.Epoch) == 0 || len(c.Epoch) > maxEpoch || c.Seq < 0 {
-			return chat.Errorf(chat.CodeInvalid, "malformed cursor")
-		}
-	case f.Read != nil && f.Read.Seq < 0:
+	if f.Read != nil && f.Read.Seq < 0 {
 		return chat.Errorf(chat.CodeInvalid, "seq must not be negative")
+	}
+	return nil
+}
+
+// Check checks a join.
+func (j *Join) Check() error {
+	if j.Room == "" && j.Vendor != "" {
+		if j.Cursor != nil {
+			return chat.Errorf(chat.CodeInvalid, "a cursor belongs to a room that is named")
+		}
+		_, err := chat.ParseSlug(j.Vendor)
+		return err
+	}
+	if j.Vendor != "" {
+		return chat.Errorf(chat.CodeInvalid, "name the room or the vendor")
+	}
+	if _, err := chat.ParseRoomID(string(j.Room)); err != nil {
+		return err
+	}
+	if c := j.Cursor; c != nil && (len(c.Epoch) == 0 || len(c.Epoch) > maxEpoch || c.Seq < 0) {
+		return chat.Errorf(chat.CodeInvalid, "malformed cursor")
 	}
 	return nil
 }

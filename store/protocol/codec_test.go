@@ -94,6 +94,10 @@ func TestBadClientFrames(t *testing.T) {
 		"history both ways":            {`{"id":3,"history":{"room":"` + testRoom + `","before":3,"after":1}}`, 3, chat.CodeInvalid},
 		"negative read mark":           {`{"id":3,"read":{"room":"` + testRoom + `","seq":-1}}`, 3, chat.CodeInvalid},
 		"cursor without epoch":         {`{"id":3,"join":{"room":"` + testRoom + `","cursor":{"seq":1}}}`, 3, chat.CodeInvalid},
+		"join of nothing":              {`{"id":3,"join":{}}`, 3, chat.CodeInvalid},
+		"join of room and vendor":      {`{"id":3,"join":{"room":"` + testRoom + `","vendor":"tea"}}`, 3, chat.CodeInvalid},
+		"join of an odd vendor":        {`{"id":3,"join":{"vendor":"Tea"}}`, 3, chat.CodeInvalid},
+		"join of a vendor with cursor": {`{"id":3,"join":{"vendor":"tea","cursor":{"epoch":"e","seq":1}}}`, 3, chat.CodeInvalid},
 		"page with control character":  {`{"id":3,"create":{"client_id":"a","vendor":"tea","page":"a\nb"}}`, 3, chat.CodeInvalid},
 		"odd vendor":                   {`{"id":3,"create":{"client_id":"a","vendor":"Tea"}}`, 3, chat.CodeInvalid},
 	} {

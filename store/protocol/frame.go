@@ -70,9 +70,12 @@ type Create struct {
 }
 
 // Join subscribes to a room's events, typing and receipts. With a cursor of the
-// room's epoch that is near enough, only the missed events come back.
+// room's epoch that is near enough, only the missed events come back. In place of
+// Room, Vendor (a slug) means the caller's own open room with that vendor, which
+// Create would give; there is no cursor then, and not_found where there is none.
 type Join struct {
-	Room   chat.RoomID  `json:"room"`
+	Room   chat.RoomID  `json:"room,omitempty"`
+	Vendor string       `json:"vendor,omitempty"`
 	Cursor *chat.Cursor `json:"cursor,omitempty"`
 }
 

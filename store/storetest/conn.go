@@ -148,8 +148,17 @@ func (c *Conn) Receive(f protocol.ClientFrame) {
 		c.knows[id] = true
 		c.push(protocol.ServerFrame{Re: f.ID, Created: &protocol.RoomFrame{Room: s.summary(c.principal, id)}})
 	case f.Join != nil:
-		if may(f.Join.Room) {
-			c.join(f.ID, *f.Join)
+		j := *f.Join
+		if j.Vendor != "" {
+			own, err := s.own(c.principal, j.Vendor)
+			if err != nil {
+				fail(err, "")
+				return
+			}
+			j = protocol.Join{Room: own}
+		}
+		if may(j.Room) {
+			c.join(f.ID, j)
 		}
 	case f.Leave != nil:
 		delete(c.joined, f.Leave.Room)
@@ -281,6 +290,17 @@ func (c *Conn) history(id int64, h protocol.History) {
 	}})
 }
 
+// own is the open room of p's own with a vendor.
+func (s *Server) own(p chat.Principal, slug string) (chat.RoomID, *chat.Error) {
+	for _, id := range s.Rooms() {
+		r := s.rooms[id].State
+		if r.Vendor != nil && r.Vendor.Slug == slug && !r.Closed && r.Customer().ID() == p.Identity() && s.May(p, id) {
+			return id, nil
+		}
+	}
+	return "", chat.Errorf(chat.CodeNotFound, "no chat with this vendor")
+}
+
 func (s *Server) create(p chat.Principal, in protocol.Create) (chat.RoomID, *chat.Error) {
 	i := slices.IndexFunc(s.Vendors, func(v *Vendor) bool { return v.Slug == in.Vendor })
 	if i < 0 {
@@ -294,11 +314,8 @@ func (s *Server) create(p chat.Principal, in protocol.Create) (chat.RoomID, *cha
 		}
 		return id, nil
 	}
-	for _, id := range s.Rooms() {
-		r := s.rooms[id].State
-		if r.Vendor != nil && r.Vendor.ID == v.ID && !r.Closed && r.Customer().ID() == p.Identity() && s.May(p, id) {
-			return id, nil
-		}
+	if id, err := s.own(p, v.Slug); err == nil {
+		return id, nil
 	}
 	id := chat.RoomID(s.id("r_"))
 	room := chat.Room{ID: id, Vendor: &v.Vendor, GuestSession: p.GuestSession, Page: in.Page, CreatedAt: s.Now}
