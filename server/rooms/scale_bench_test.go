@@ -5,6 +5,7 @@ package rooms_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,26 +20,51 @@ import (
 	"anteroom/store/protocol"
 )
 
-// turns measures several ways of doing the same in turns, so that their ratio
-// survives a noisy machine.
-func turns(b *testing.B, ways ...func() error) []time.Duration {
+// turns measures several ways of doing the same in turns, and reports the
+// median time of each and the median of its ratio to the first, turn by turn:
+// what a neighbour on the machine takes from one turn does not count then.
+func turns(b *testing.B, names []string, ways ...func() (time.Duration, error)) {
 	b.Helper()
-	took := make([]time.Duration, len(ways))
 	for _, f := range ways { // statements are prepared, pages are read
-		if err := f(); err != nil {
+		if _, err := f(); err != nil {
 			b.Fatal(err)
 		}
 	}
+	took, ratios := make([][]float64, len(ways)), make([][]float64, len(ways))
 	for b.Loop() {
+		first := 0.0
 		for i, f := range ways {
-			began := time.Now()
-			if err := f(); err != nil {
+			d, err := f()
+			if err != nil {
 				b.Fatal(err)
 			}
-			took[i] += time.Since(began)
+			if i == 0 {
+				first = float64(d)
+			}
+			took[i] = append(took[i], float64(d))
+			ratios[i] = append(ratios[i], float64(d)/first)
 		}
 	}
-	return took
+	for i, name := range names {
+		b.ReportMetric(median(took[i])/1e3, name+"-us")
+		if i > 0 {
+			b.ReportMetric(median(ratios[i]), name+"-x-of-"+names[0])
+		}
+	}
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// timed is a way to do something that takes the whole of a turn.
+func timed(f func() error) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		began := time.Now()
+		err := f()
+		return time.Since(began), err
+	}
 }
 
 // BenchmarkHistoryPage reads the last 50 messages of a room with 1,000,000: with
@@ -77,7 +103,7 @@ func BenchmarkHistoryPage(b *testing.B) {
 		}
 		return err
 	}
-	took := turns(b, func() error {
+	turns(b, []string{"bare", "storage", "history"}, timed(func() error {
 		statement.BindInt64(1, n)
 		statement.BindInt64(2, messages-50)
 		statement.BindInt64(3, messages+1)
@@ -93,26 +119,15 @@ func BenchmarkHistoryPage(b *testing.B) {
 				Text: statement.ColumnText(6),
 			})
 		}
-	}, func() error {
+	}), timed(func() error {
 		return st.View(ctx, func(r storage.Reader) error {
 			events, err := r.Events(storage.EventQuery{Room: room, Before: messages + 1, Limit: 50})
 			return count(len(events), err)
 		})
-	}, func() error {
+	}), timed(func() error {
 		page, err := a.History(ctx, a.senders[0], protocol.History{Room: room, Limit: 50})
 		return count(len(page.Events), err)
-	})
-	report(b, took[0], "bare-ns/page", "")
-	report(b, took[1], "storage-ns/page", "storage-x-of-bare", took[0])
-	report(b, took[2], "history-ns/page", "history-x-of-bare", took[0])
-}
-
-// report gives a time per turn, and its ratio to another.
-func report(b *testing.B, took time.Duration, unit, ratio string, to ...time.Duration) {
-	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), unit)
-	for _, t := range to {
-		b.ReportMetric(took.Seconds()/t.Seconds(), ratio)
-	}
+	}))
 }
 
 // inbox is staff of a vendor with that many rooms, each with a message; every
@@ -168,16 +183,14 @@ func inbox(b *testing.B, count int) (*rooms.Service, chat.Principal) {
 func BenchmarkRoomsPage(b *testing.B) {
 	few, mia := inbox(b, 100)
 	many, _ := inbox(b, 10_000)
-	list := func(s *rooms.Service) func() error {
-		return func() error {
+	list := func(s *rooms.Service) func() (time.Duration, error) {
+		return timed(func() error {
 			page, err := s.List(ctx, mia, protocol.RoomsQuery{Limit: 50})
 			if err == nil && (len(page.Rooms) != 50 || page.Next == "") {
 				err = fmt.Errorf("%d rooms", len(page.Rooms))
 			}
 			return err
-		}
+		})
 	}
-	took := turns(b, list(few), list(many))
-	report(b, took[0], "ns/page-of-100", "")
-	report(b, took[1], "ns/page-of-10000", "x-of-100", took[0])
+	turns(b, []string{"100-rooms", "10000-rooms"}, list(few), list(many))
 }
