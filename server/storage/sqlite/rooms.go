@@ -110,12 +110,14 @@ func (r reader) Members(room chat.RoomID) ([]chat.Member, error) {
 		FROM rooms r JOIN participants p ON p.room = r.n JOIN users u ON u.id = p.user WHERE r.id = ? ORDER BY p.user`, string(room))
 }
 
-// What a list's queries begin with: an index in the order of the list, or a few rooms.
-const (
-	fromAll    = "heads h INDEXED BY heads_activity CROSS JOIN rooms r ON r.n = h.room"
-	fromVendor = "heads h INDEXED BY heads_vendor CROSS JOIN rooms r ON r.n = h.room"
-	fromGuest  = "rooms r INDEXED BY rooms_guest CROSS JOIN heads h ON h.room = r.n"
-	fromUser   = "participants p CROSS JOIN rooms r ON r.n = p.room CROSS JOIN heads h ON h.room = r.n"
+// from is what a list's query walks: an index in the order of the list, or a few rooms.
+type from struct{ heads, rooms string }
+
+var (
+	fromAll    = from{"heads h INDEXED BY heads_activity", " CROSS JOIN rooms r ON r.n = h.room"}
+	fromVendor = from{"heads h INDEXED BY heads_vendor", " CROSS JOIN rooms r ON r.n = h.room"}
+	fromGuest  = from{"rooms r INDEXED BY rooms_guest CROSS JOIN heads h ON h.room = r.n", ""}
+	fromUser   = from{"participants p CROSS JOIN rooms r ON r.n = p.room CROSS JOIN heads h ON h.room = r.n", ""}
 )
 
 // List implements storage.Reader. Each query below walks one index in the
@@ -129,8 +131,8 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 		return nil, err
 	}
 	var out []storage.ListRow
-	add := func(from, where string, args ...any) error {
-		rows, err := r.page(q, me, from, where, args...)
+	add := func(f from, where string, args ...any) error {
+		rows, err := r.page(q, me, f, where, args...)
 		out = append(out, rows...)
 		return err
 	}
@@ -147,7 +149,7 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 	}
 	// The rooms of the vendors one is staff of, and between those the gaps:
 	// p.vendor is "" for rooms without one, so the first gap starts below "".
-	from, op := "", ">="
+	after, op := "", ">="
 	for _, v := range vendors {
 		n, err := r.idNumber(v)
 		if err != nil {
@@ -155,16 +157,16 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 		}
 		if n != 0 { // else it has no room yet
 			if err := add(fromVendor, `h.vendor = ? AND h.vendor <> 0 AND EXISTS (SELECT 1 FROM participants p
-				WHERE p.user = ? AND p.vendor = r.vendor AND p.room = r.n)`, n, user); err != nil {
+				WHERE p.user = ? AND p.vendor = ? AND p.room = h.room)`, n, user, v); err != nil {
 				return nil, err
 			}
 		}
-		if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ? AND p.vendor < ?", user, from, v); err != nil {
+		if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ? AND p.vendor < ?", user, after, v); err != nil {
 			return nil, err
 		}
-		from, op = v, ">"
+		after, op = v, ">"
 	}
-	if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ?", user, from); err != nil {
+	if err := add(fromUser, "p.user = ? AND p.vendor "+op+" ?", user, after); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(out, func(a, b storage.ListRow) int {
@@ -175,10 +177,16 @@ func (r reader) List(q storage.ListQuery) ([]storage.ListRow, error) {
 
 // page runs one query of a list for the reader with number me. Its text
 // depends on the shape of q only, so that statements are few and stay prepared.
-func (r reader) page(q storage.ListQuery, me int64, from, where string, args ...any) ([]storage.ListRow, error) {
+func (r reader) page(q storage.ListQuery, me int64, f from, where string, args ...any) ([]storage.ListRow, error) {
 	var b strings.Builder
-	b.WriteString("SELECT " + roomColumns + ", coalesce(m.seq, 0), coalesce(m.messages, 0) FROM " + from +
-		" LEFT JOIN marks m ON m.room = r.n AND m.reader = ? WHERE " + where)
+	const marks = " LEFT JOIN marks m ON m.room = h.room AND m.reader = ?"
+	b.WriteString("SELECT " + roomColumns + ", coalesce(m.seq, 0), coalesce(m.messages, 0) FROM " + f.heads)
+	if q.Filter == chat.FilterUnread { // what is read need not be looked up among the rooms
+		b.WriteString(marks + f.rooms)
+	} else {
+		b.WriteString(f.rooms + marks)
+	}
+	b.WriteString(" WHERE " + where)
 	args = append([]any{me}, args...)
 	switch q.Filter {
 	case chat.FilterOpen:
