@@ -95,8 +95,8 @@
 //   - A pause shorter than a second puts the first of those tasks within a
 //     second of a key; it was left.
 //   - The greeting and the module's request left the boot script for the head of
-//     the document: the first letter of a visitor who clicks at once landed 0.6
-//     (cold) to 0.9 (repeat) of the time after the click.
+//     the document: the first letter of a visitor who clicks at once landed in
+//     0.9 (cold) and 0.6 (repeat) of the time after the click.
 //   - The list of rooms is asked for together with hello (package store), and
 //     the history with the list's answer: each round trip is 165 ms.
 //
