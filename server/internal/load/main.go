@@ -33,7 +33,8 @@ func main() {
 // bench is what one call measures, and with what.
 type bench struct {
 	self, server, centrifugo string
-	only                     []string
+	only                     []string // measurements
+	servers                  []string // nil for all
 	rounds                   int
 	span                     span
 	size                     plan
@@ -70,6 +71,7 @@ func measure(args []string) (err error) {
 	name := fs.String("size", "brief", "brief (some minutes), full (most of an hour), or tiny to see that it works")
 	rounds := fs.Int("rounds", 0, "times that each server of a comparison is measured; the size's own where 0")
 	run := fs.Duration("time", 0, "how long one measurement lasts; the size's own where 0")
+	servers := fs.String("servers", "", "measure these only, such as anteroom-memory,centrifugo")
 	fs.StringVar(&b.profile, "profile", "", "`folder` for CPU and heap profiles of our own servers")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -87,6 +89,9 @@ func measure(args []string) (err error) {
 	}
 	b.span.warm = b.span.run / 4
 	b.only = strings.Split(*only, ",")
+	if *servers != "" {
+		b.servers = strings.Split(*servers, ",")
+	}
 	// Only who is needed is made.
 	for part, size := range map[string]*int{"idle storm": &b.size.Solo, "pairs": &b.size.Pairs, "hall": &b.size.Hall} {
 		if !slices.ContainsFunc(b.only, func(s string) bool { return slices.Contains(strings.Fields(part), s) }) {
@@ -134,6 +139,10 @@ func (b *bench) all() error {
 }
 
 func (b *bench) fill() error {
+	if !b.asked(b.durable()) {
+		b.house = b.size.empty() // nobody asks for the database
+		return nil
+	}
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, filepath.Join(b.dir, "anteroom.db"), sqlite.Options{})
 	if err != nil {
@@ -198,10 +207,18 @@ func (b *bench) peers() []contender {
 	return all
 }
 
+// asked tells whether a server is to be measured.
+func (b *bench) asked(c contender) bool {
+	return b.servers == nil || slices.Contains(b.servers, c.name)
+}
+
 // compare measures the contenders in turn, rounds times.
 func (b *bench) compare(name string, all []contender, f func(contender, *process, house) ([]figure, error)) error {
 	for range b.rounds {
 		for _, c := range all {
+			if !b.asked(c) {
+				continue
+			}
 			p, h, err := c.start(false)
 			if err != nil {
 				return fmt.Errorf("start %s: %w", c.name, err)
@@ -272,21 +289,26 @@ func (b *bench) idle() error {
 			b.report.add(fmt.Sprintf("Idle%d", n), c.name, f)
 		})
 	}
-	p, err := start(true, b.self, "serve", "-storage", "sqlite", "-data", b.dir)
-	if err != nil {
-		return err
-	}
-	err = level(p, b.durable(), b.house, b.levels, func() (m memory, err error) {
-		err = p.order("gc", &m)
-		if err == nil && b.profile != "" {
-			err = p.order("heap "+filepath.Join(b.profile, "idle.heap"), &struct{}{})
+	if b.asked(b.durable()) {
+		p, err := start(true, b.self, "serve", "-storage", "sqlite", "-data", b.dir)
+		if err != nil {
+			return err
 		}
-		return m, err
-	})
-	if err != nil {
-		return err
+		err = level(p, b.durable(), b.house, b.levels, func() (m memory, err error) {
+			err = p.order("gc", &m)
+			if err == nil && b.profile != "" {
+				err = p.order("heap "+filepath.Join(b.profile, "idle.heap"), &struct{}{})
+			}
+			return m, err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, c := range b.peers() {
+		if !b.asked(c) {
+			continue
+		}
 		p, h, err := c.start(true)
 		if err != nil {
 			return err
