@@ -64,13 +64,24 @@ func (h *hub) tell(m hint) {
 		return
 	}
 	m.Node = h.node
-	payload, err := json.Marshal(m)
+	payload, err := m.encode()
 	if err == nil {
 		err = h.s.cfg.Broker.Publish(context.Background(), topic, payload)
 	}
 	if err != nil {
 		h.s.log.Warn("hint not published", slog.Any("err", err))
 	}
+}
+
+// encode gives a hint as JSON. Events are by far the most, and their frames are
+// JSON already: to have them looked through again costs as much as to encode them did.
+func (m hint) encode() ([]byte, error) {
+	if m.Kind != hintEvent {
+		return json.Marshal(m)
+	}
+	out := make([]byte, 0, len(m.Frame)+128)
+	out = fmt.Appendf(out, `{"n":%q,"k":%q,"r":%q,"s":%d,"m":%t,"f":`, m.Node, m.Kind, m.Room, m.Seq, m.Members)
+	return append(append(out, m.Frame...), '}'), nil
 }
 
 // hear takes a hint from another node.
