@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -33,10 +34,12 @@ type conn struct {
 	principal chat.Principal
 	owner     string       // key of principal limits; "" before hello
 	watch     *rooms.Watch // nil before hello
+	greeted   bool         // the first frame was taken: hello, or the socket ends
 	frames    *rate.Limiter
-	strikes   int  // frames over the limit or malformed, less one for each good one
-	slot      int  // in the wheel; guarded by it
-	ended     bool // its end was counted; the flush's
+	touched   int64 // when the session was last said to be in use, Unix milliseconds
+	strikes   int   // frames over the limit or malformed, less one for each good one
+	slot      int   // in the wheel; guarded by it
+	ended     bool  // its end was counted; the flush's
 }
 
 const (
@@ -58,38 +61,65 @@ func later(code chat.Code, wait time.Duration, message string) *chat.Error {
 	return &chat.Error{Code: code, Message: message, RetryAfter: wait}
 }
 
-// run is the reader's goroutine. The gateway starts it and waits for it.
+// run is the reader's goroutine. The gateway starts it and waits for it. Its
+// stack stays small: what is deep is done at a desk.
 func (c *conn) run() {
 	defer c.g.readers.Done()
 	defer c.leave()
-	defer func() {
-		// A poisoned frame ends its own connection, never the process.
-		if v := recover(); v != nil {
-			c.g.log.Error("panic in a connection", "conn", c.id, "panic", v, "stack", string(debug.Stack()))
-			c.End(&chat.Error{Code: chat.CodeInternal, Message: "Internal error", RequestID: c.id})
-		}
-	}()
+	defer c.survive()
 	c.raw.SetReadDeadline(time.Now().Add(c.g.limits.Hello))
-	first := true
 	for !c.over() {
-		lines, ok := c.read(first)
-		if !ok {
+		typ, r, err := c.ws.Reader(context.Background())
+		if !c.serve(typ, r, err) {
 			return
 		}
-		for _, line := range lines {
-			if c.over() {
-				break
-			}
-			if first {
-				c.hello(line)
-				first = false
-				continue
-			}
-			c.take(line)
-			c.await()
-		}
-		c.flushHere()
 	}
+}
+
+// survive is deferred: a poisoned frame ends its own connection, never the process.
+func (c *conn) survive() {
+	if v := recover(); v != nil {
+		c.g.log.Error("panic in a connection", "conn", c.id, "panic", v, "stack", string(debug.Stack()))
+		c.End(&chat.Error{Code: chat.CodeInternal, Message: "Internal error", RequestID: c.id})
+	}
+}
+
+// serve takes one message and answers its frames; it returns false at the end.
+// An idle socket holds no buffer: there is one while its message is worked on.
+func (c *conn) serve(typ websocket.MessageType, r io.Reader, err error) bool {
+	buffer := batches.Get().(*[]byte)
+	greeted := c.greeted
+	lines, ok := c.read(typ, r, err, buffer)
+	if ok && len(lines) > 0 {
+		c.g.desks.do(task{c, lines})
+	} else if ok {
+		c.flushHere() // why it could not be read
+	}
+	if c.greeted && !greeted {
+		c.raw.SetReadDeadline(time.Time{}) // hello's
+	}
+	if cap(*buffer) <= protocol.MaxClientMessage {
+		batches.Put(buffer)
+	}
+	return ok
+}
+
+// work answers the frames of a message, at a desk. The reader waits meanwhile.
+func (c *conn) work(lines [][]byte) {
+	defer c.survive()
+	for _, line := range lines {
+		if c.over() {
+			break
+		}
+		if !c.greeted {
+			c.greeted = true
+			c.hello(line)
+			continue
+		}
+		c.take(line)
+		c.await()
+	}
+	c.flushHere()
 }
 
 // leave undoes what the socket holds, once nothing reads from it any more.
@@ -104,29 +134,32 @@ func (c *conn) leave() {
 	c.flushHere() // the goodbye, where nothing else writes it
 	c.wait()
 	c.ws.CloseNow()
+	c.raw.settled()
 	c.g.forget(c)
 }
 
-// read reads one message and cuts it into frames. It returns false where the
-// socket is over, with the goodbye queued if there is one.
-func (c *conn) read(first bool) ([][]byte, bool) {
-	typ, r, err := c.ws.Reader(context.Background())
+// read reads the rest of one message into a buffer and cuts it into frames. It returns false
+// where the socket is over, with the goodbye queued if there is one.
+func (c *conn) read(typ websocket.MessageType, r io.Reader, err error, buffer *[]byte) ([][]byte, bool) {
 	if err == nil && typ != websocket.MessageText {
 		c.close(websocket.StatusUnsupportedData, "text messages only")
 		return nil, false
 	}
-	var message []byte
 	if err == nil {
-		if !first {
-			c.raw.SetReadDeadline(time.Now().Add(c.g.limits.Message))
-		}
-		message, err = io.ReadAll(r)
+		// Most messages are whole by now; only where one is not, the clock is set.
+		// Before hello its clock runs.
+		c.raw.within.Store(c.greeted)
+		*buffer, err = readAll(r, (*buffer)[:0])
+		c.raw.within.Store(false)
 	}
 	if err != nil {
 		c.readFailed(err)
 		return nil, false
 	}
-	c.raw.SetReadDeadline(time.Time{})
+	if c.raw.timed.Swap(false) {
+		c.raw.SetReadDeadline(time.Time{})
+	}
+	message := *buffer
 	if !utf8.Valid(message) {
 		c.close(websocket.StatusInvalidFramePayloadData, "not valid UTF-8")
 		return nil, false
@@ -137,6 +170,23 @@ func (c *conn) read(first bool) ([][]byte, bool) {
 		return nil, true
 	}
 	return lines, true
+}
+
+// readAll is io.ReadAll into a buffer that is there.
+func readAll(r io.Reader, b []byte) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, 512)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
 }
 
 // readFailed says goodbye where the peer can still hear it.
@@ -184,9 +234,7 @@ func (c *conn) hello(line []byte) {
 		c.refuse(errHello, f.ID)
 		return
 	}
-	ctx, cancel := c.g.deadline()
-	defer cancel()
-	if err := c.greet(ctx, f.ID, f.Hello); err != nil {
+	if err := c.greet(c.g.deadline(), f.ID, f.Hello); err != nil {
 		c.refuse(err, f.ID)
 	}
 }
@@ -304,9 +352,7 @@ func (c *conn) take(line []byte) {
 		}
 	}
 	c.strikes = max(c.strikes-1, 0)
-	ctx, cancel := c.g.deadline()
-	defer cancel()
-	c.dispatch(ctx, f)
+	c.dispatch(c.g.deadline(), f)
 }
 
 // reply ends the request under way with a frame.
@@ -330,20 +376,33 @@ func (c *conn) fail(ctx context.Context, f protocol.ClientFrame, err error) {
 }
 
 // write implements pipe.
-func (c *conn) write(message []byte) error {
-	began := time.Now()
-	c.raw.SetWriteDeadline(began.Add(c.g.limits.Write))
-	err := c.ws.Write(context.Background(), websocket.MessageText, message)
+func (c *conn) write(message []byte) (later bool, err error) {
+	began, size := time.Now(), len(message)
+	if err := c.ws.Write(context.Background(), websocket.MessageText, message); err != nil {
+		return false, err
+	}
+	if c.raw.owes() {
+		later, err = c.raw.then(func(took time.Duration, err error) {
+			c.wrote(took, size, err)
+			c.written(err)
+		})
+	}
+	if !later {
+		c.wrote(time.Since(began), size, err)
+	}
+	return later, err
+}
+
+func (c *conn) wrote(took time.Duration, size int, err error) {
 	switch {
 	case err == nil:
-		c.g.observe.Wrote(time.Since(began), len(message))
+		c.g.observe.Wrote(took, size)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.g.observe.Limited("write-time")
 		if !c.ended {
 			c.g.observe.Closed(string(errSlow.Code)) // it is cut: a goodbye would wait as long
 		}
 	}
-	return err
 }
 
 // end implements pipe.
@@ -353,7 +412,8 @@ func (c *conn) end(err *chat.Error) {
 	if err == errSlow {
 		c.g.observe.Limited("queue")
 	}
-	c.write(protocol.EncodeServer(protocol.ServerFrame{Bye: wireError(err, "")}))
+	c.ws.Write(context.Background(), websocket.MessageText, protocol.EncodeServer(protocol.ServerFrame{Bye: wireError(err, "")}))
+	c.raw.settled()
 	c.ws.Close(websocket.StatusCode(chat.OutcomeOf(err.Code).Close), string(err.Code))
 }
 

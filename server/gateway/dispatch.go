@@ -7,6 +7,10 @@ import (
 	"anteroom/store/protocol"
 )
 
+// touchEvery is how often one socket's frames keep its session from running
+// idle, in milliseconds; what it costs otherwise is more than a ping.
+const touchEvery = 15_000
+
 // dispatch carries out one frame and answers it. What may be done is decided
 // in package rooms; here are only the limits of a socket.
 func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame) {
@@ -29,7 +33,8 @@ func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame) {
 	if !c.ask(asked{room: content, list: list, join: f.Join != nil}) {
 		return
 	}
-	if f.Ping == nil {
+	if now := c.g.now().UnixMilli(); f.Ping == nil && (now < c.touched || now-c.touched >= touchEvery) {
+		c.touched = now
 		c.g.touch(ctx, c.principal, c.id)
 	}
 	out, err := c.carryOut(ctx, f)

@@ -9,11 +9,18 @@
 //
 // # WebSocket
 //
-// A socket costs one goroutine, which reads; the handler that accepted it has
-// returned, and its buffers are small (tap.go). Writing needs a goroutine only
-// while there is something to write (queue.go): everything that waits goes into
-// one WebSocket message, one frame a line. Beats come from one timer for all
-// sockets (wheel.go).
+// A socket costs one goroutine, which reads and whose stack stays small; the
+// handler that accepted it has returned, and its buffers are small (tap.go).
+// Messages are worked on at desks, goroutines that are lent for one message
+// (desk.go). What there is to write goes out on the reader's desk or by one of a
+// few goroutines that write for all sockets (flusher.go), everything that waits
+// in one WebSocket message, one frame a line; in a burst a little more is waited
+// for. A write never waits for the peer: what the system does not take is owed,
+// and only then there is a goroutine for it (tap.go). Beats come from one timer
+// for all sockets (wheel.go).
+//
+// All data frames are written by the WebSocket library. The tap below it is the
+// library's net.Conn: it joins the pieces of one frame into one write and makes none.
 //
 // # Invariants
 //
@@ -23,9 +30,11 @@
 //     before anything else is done for a request.
 //   - A credential that is presented but not good is an error; there is no
 //     fall-back to a guest or to nobody.
-//   - Deliver, Revoke and End never block. What waits for one socket is bounded
-//     in frames and bytes: signals are dropped first, then the socket ends as
-//     slow_consumer and the client resumes from its cursor.
+//   - Deliver, Revoke and End never block, and no socket's slowness holds up the
+//     writing of another. What waits for one socket is bounded in frames and
+//     bytes: signals are dropped first, then the socket ends as slow_consumer and
+//     the client resumes from its cursor. Beside it one message at most is owed to
+//     the network, for write-time at most.
 //   - After Revoke or End has returned nothing of what they forbid is handed to
 //     the library any more: not from the queue, and not as the answer to a
 //     request that is under way. A message that was handed over before it

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"anteroom/server/auth"
@@ -53,19 +55,22 @@ type Gateway struct {
 	byAddress, pending, byPrincipal     *counts
 	connections                         *counts
 
+	flusher  *flusher
+	desks    desks
 	wheel    wheel
 	headless time.Time      // until when beats carry no heads; the wheel's goroutine's
 	readers  sync.WaitGroup // the sockets' readers, and the wheel
 	stop     func()         // ends the wheel
 	ctx      context.Context
+	shared   atomic.Pointer[sharedDeadline]
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	bye   bool // Drain has begun: no new sockets
 }
 
-// New makes a gateway. It runs one goroutine, which beats for all sockets,
-// until Drain.
+// New makes a gateway. Until Drain it runs one goroutine that beats for all
+// sockets, and a few that write for them.
 func New(c Config) *Gateway {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -116,6 +121,7 @@ func New(c Config) *Gateway {
 	}
 	g.handler = g.mux()
 	g.ctx, g.stop = context.WithCancel(context.Background())
+	g.flusher = newFlusher(runtime.GOMAXPROCS(0)) // Drain stops it
 	g.readers.Add(1)
 	go func() { // owned by g: Drain stops it and waits
 		defer g.readers.Done()
@@ -134,10 +140,26 @@ func (g *Gateway) Sockets() int {
 	return len(g.conns)
 }
 
-// deadline is the context of one frame. It does not end with the socket:
-// what a peer asked for before it left is finished.
-func (g *Gateway) deadline() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), g.limits.Request)
+// deadline is the context of one frame. It does not end with the socket: what a
+// peer asked for before it left is finished. Frames share one for a while, since
+// each of its own costs as much as decoding the frame: the time is Limits.Request
+// and up to an eighth more.
+func (g *Gateway) deadline() context.Context {
+	now := now()
+	if s := g.shared.Load(); s != nil && now < s.until {
+		return s.ctx
+	}
+	spread := g.limits.Request / 8
+	ctx, cancel := context.WithTimeout(context.Background(), g.limits.Request+spread)
+	g.shared.Store(&sharedDeadline{ctx, cancel, now + moment(spread)})
+	return ctx
+}
+
+// sharedDeadline is the context of the frames that come until a moment.
+type sharedDeadline struct {
+	ctx    context.Context
+	cancel func() // never called: ctx ends by itself
+	until  moment
 }
 
 // beat beats for one socket. Where storage does not answer in time, sockets hear
@@ -207,6 +229,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	var err error
 	select {
 	case <-done:
+		g.rest()
 		return nil
 	case <-late.C:
 	case <-ctx.Done():
@@ -217,5 +240,12 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		c.raw.Close()
 	}
 	<-done
+	g.rest()
 	return err
+}
+
+// rest ends what worked for the sockets, once all are gone.
+func (g *Gateway) rest() {
+	g.desks.stop()
+	g.flusher.stop()
 }

@@ -16,8 +16,10 @@ const maxBatch = 256 << 10
 
 // pipe is the far side of a queue: a WebSocket, or a test's record of one.
 type pipe interface {
-	// write writes one message and returns once it is written or never will be.
-	write(message []byte) error
+	// write writes one message, which is the caller's again afterwards. Where the
+	// peer does not take all of it at once, later is true, and the queue's written
+	// is called when the rest has gone out or never will.
+	write(message []byte) (later bool, err error)
 	// end says goodbye with an error's frame and close code, and closes.
 	end(*chat.Error)
 	// cut closes without a word.
@@ -36,7 +38,7 @@ type item struct {
 // queue is what waits to be written to one socket. Deliver, Revoke and End are
 // its rooms.Sink; the reader's answers go through ask, answer and push. Nothing
 // but flush writes, and flush runs while there is something to write only: on
-// the reader's goroutine after it answered, otherwise on one of its own.
+// the reader's goroutine after it answered, otherwise on one of the flusher's.
 //
 // The bound: most frames and maxBytes bytes wait, and at most one batch is being
 // written. At half of either, signals are dropped; beyond, the socket ends as
@@ -44,6 +46,7 @@ type item struct {
 // for room before it reads the next frame (await).
 type queue struct {
 	out      pipe
+	flusher  *flusher // nil: every flush has a goroutine of its own
 	most     int
 	maxBytes int
 
@@ -56,7 +59,9 @@ type queue struct {
 	ending  *chat.Error // why the socket ends; set once
 	hard    bool        // nothing but the goodbye is to be written
 	dead    bool        // nothing can be written any more
-	writing bool        // a flush is running
+	writing bool        // a flush is running, or due with the flusher
+	listed  bool        // it is due with the flusher: whoever unsets this runs it
+	flushed moment      // when the last message went out
 }
 
 // asked is the request the reader is working on.
@@ -287,28 +292,46 @@ func (q *queue) due() bool {
 
 // start starts a flush where there is something to write and none runs.
 func (q *queue) start() {
-	if !q.writing && q.due() {
-		q.writing = true
-		go q.flush() // owned by the conn: it ends when nothing waits, and wait waits for it
-	}
-}
-
-// flushHere is start on the caller's goroutine.
-func (q *queue) flushHere() {
-	q.mu.Lock()
 	if q.writing || !q.due() {
-		q.mu.Unlock()
 		return
 	}
 	q.writing = true
+	if q.flusher != nil && q.flusher.add(q) {
+		q.listed = true
+		return
+	}
+	go q.flush(false) // owned by the conn: it ends when nothing waits, and wait waits for it
+}
+
+// flushHere is start on the caller's goroutine. It takes a flush that is due
+// with the flusher upon itself.
+func (q *queue) flushHere() {
+	q.mu.Lock()
+	if q.writing && !q.listed || !q.writing && !q.due() {
+		q.mu.Unlock()
+		return
+	}
+	q.writing, q.listed = true, false
 	q.mu.Unlock()
-	q.flush()
+	q.flush(false)
+}
+
+// flushListed runs the flush that add was told of, unless somebody has.
+func (q *queue) flushListed() {
+	q.mu.Lock()
+	mine := q.listed
+	q.listed = false
+	q.mu.Unlock()
+	if mine {
+		q.flush(true)
+	}
 }
 
 var batches = sync.Pool{New: func() any { return new([]byte) }}
 
-// flush writes until nothing waits. Its caller has set writing.
-func (q *queue) flush() {
+// flush writes until nothing waits. Its caller has set writing. On a goroutine
+// that is shared it does not wait for anybody: goodbyes get one of their own.
+func (q *queue) flush(shared bool) {
 	for {
 		q.mu.Lock()
 		if !q.due() {
@@ -318,6 +341,11 @@ func (q *queue) flush() {
 			return
 		}
 		if len(q.waiting) == 0 {
+			if shared {
+				q.mu.Unlock()
+				go q.flush(false) // owned by the conn, see start
+				return
+			}
 			err := q.ending
 			q.dead = true
 			q.mu.Unlock()
@@ -325,18 +353,37 @@ func (q *queue) flush() {
 			continue
 		}
 		message, pooled := q.take()
+		q.flushed = now()
 		q.moved.Broadcast()
 		q.mu.Unlock()
-		err := q.out.write(message)
+		later, err := q.out.write(message)
 		if pooled != nil && cap(message) <= maxBatch {
 			*pooled = message
 			batches.Put(pooled)
 		}
-		if err != nil {
-			q.abort()
-			q.out.cut()
+		switch {
+		case err != nil && shared:
+			go q.written(err) // owned by the conn, see start
+			return
+		case err != nil:
+			q.broken()
+		case later:
+			return // written goes on
 		}
 	}
+}
+
+// written goes on with a flush whose message took its time. It may wait.
+func (q *queue) written(err error) {
+	if err != nil {
+		q.broken()
+	}
+	q.flush(false)
+}
+
+func (q *queue) broken() {
+	q.abort()
+	q.out.cut()
 }
 
 // take removes the next batch and returns it as one message, in a buffer of the

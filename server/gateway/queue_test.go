@@ -20,9 +20,10 @@ type script struct {
 	hold chan struct{} // nil: writes go through
 	log  []string
 	fail bool
+	slow bool // writes are told to be done later
 }
 
-func (s *script) write(message []byte) error {
+func (s *script) write(message []byte) (bool, error) {
 	s.mu.Lock()
 	hold := s.hold
 	s.mu.Unlock()
@@ -32,10 +33,17 @@ func (s *script) write(message []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail {
-		return errors.New("broken")
+		return false, errors.New("broken")
 	}
 	s.log = append(s.log, strings.ReplaceAll(string(message), "\n", "|"))
-	return nil
+	return s.slow, nil
+}
+
+// wrote is how many messages were written.
+func (s *script) wrote() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.log)
 }
 
 func (s *script) end(err *chat.Error) { s.note("end " + string(err.Code)) }
@@ -103,6 +111,37 @@ func TestQueueMergesWhatWaits(t *testing.T) {
 		release()
 		synctest.Wait()
 		q.Deliver(event("r", "5"))
+	})
+}
+
+// Where the peer does not take a message at once, the rest waits, and may be revoked.
+func TestQueueWaitsForASlowPeer(t *testing.T) {
+	queued(t, []string{"1", gone("r"), "3"}, func(q *queue, s *script) {
+		s.slow = true
+		q.Deliver(event("r", "1"))
+		synctest.Wait()
+		q.Deliver(event("r", "2"))
+		q.Revoke("r")
+		synctest.Wait()
+		q.mu.Lock()
+		if !q.writing || len(q.waiting) != 1 {
+			t.Errorf("writing %t, %d frames wait", q.writing, len(q.waiting))
+		}
+		q.mu.Unlock()
+		s.slow = false
+		q.written(nil)
+		synctest.Wait()
+		q.Deliver(event("r", "3"))
+	})
+}
+
+func TestQueueEndsWithAPeerThatNeverReads(t *testing.T) {
+	queued(t, []string{"1", "cut"}, func(q *queue, s *script) {
+		s.slow = true
+		q.Deliver(event("r", "1"))
+		synctest.Wait()
+		q.Deliver(event("r", "2"))
+		q.written(errors.New("too late"))
 	})
 }
 

@@ -51,6 +51,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(protocol.MaxClientMessage)
 	c.ws, c.raw, c.frames = ws, h.tap, g.limits.Frames.limiter()
 	c.queue.init(c, g.limits)
+	c.queue.flusher = g.flusher
 	g.mu.Lock()
 	if !g.bye {
 		g.conns[c] = struct{}{}

@@ -5,11 +5,19 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"anteroom/store/protocol"
 )
 
 // However the library cuts its writes, what follows a close frame is not sent.
@@ -121,5 +129,119 @@ func limitedControl(t *testing.T) {
 	}
 	if code := closeCode(t, conn, r); code != 4001 {
 		t.Errorf("a flood with the handshake is closed with %d", code)
+	}
+}
+
+// tapped is a tap on a TCP connection, and the peer's end, with system
+// buffers of that size.
+func tapped(t *testing.T, patience time.Duration, buffer int) (*tap, net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); peer.Close() })
+	c.(*net.TCPConn).SetWriteBuffer(buffer)
+	peer.(*net.TCPConn).SetReadBuffer(buffer)
+	return &tap{Conn: c, direct: direct(c), limits: &Limits{Write: patience}}, peer
+}
+
+// textFrame is a WebSocket frame as the library writes it.
+func textFrame(size int) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{0x81, 127}, uint64(size))
+	return append(b, bytes.Repeat([]byte{'x'}, size)...)
+}
+
+// A write does not wait for the peer, who gets everything in order all the same.
+func TestTapOwesWhatThePeerDoesNotTake(t *testing.T) {
+	c, peer := tapped(t, patience, 4096)
+	var want []byte
+	paid := make(chan error, 1)
+	for i := 0; ; i++ {
+		f := textFrame(50_000 + i)
+		for piece := range slices.Chunk(f, 1024) { // as the library's buffer cuts it
+			if _, err := c.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want = append(want, f...)
+		if later, err := c.then(func(_ time.Duration, err error) { paid <- err }); err != nil {
+			t.Fatal(err)
+		} else if later {
+			break
+		}
+	}
+	more := textFrame(5) // a pong, say
+	if _, err := c.Write(more); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, more...)
+	select {
+	case err := <-paid:
+		t.Fatalf("it was paid although nobody read: %v", err)
+	default:
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(peer, got); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("the peer got something else: %v", err)
+	}
+	if err := <-paid; err != nil {
+		t.Error(err)
+	}
+	c.settled()
+	if c.owes() {
+		t.Error("something is still owed")
+	}
+}
+
+// The longest message is delivered to a peer that takes none of it at once.
+func TestTapOwesTheLongestMessage(t *testing.T) {
+	c, peer := tapped(t, patience, sendBuffer)
+	want := textFrame(protocol.MaxServerMessage)
+	for piece := range slices.Chunk(want, 1<<20) {
+		if _, err := c.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !c.owes() {
+		t.Fatal("the system took all of it, so this test sees nothing")
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(peer, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the peer got something else: %v", err)
+	}
+	c.settled()
+}
+
+// What is owed has a bound and a deadline, and afterwards the connection is broken.
+func TestTapGivesUpAPeerWhoNeverReads(t *testing.T) {
+	c, _ := tapped(t, 500*time.Millisecond, 4096)
+	paid := make(chan error, 1)
+	var err error
+	for owed := 0; err == nil; {
+		if _, err = c.Write(textFrame(50_000)); c.owes() {
+			c.then(func(_ time.Duration, err error) { paid <- err })
+			if owed += 50_000; owed > 2*maxOwed {
+				t.Fatalf("%d bytes were taken", owed)
+			}
+		}
+	}
+	if err := <-paid; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("given up because of %v", err)
+	}
+	if _, err := c.Write(textFrame(1)); err == nil {
+		t.Error("a broken connection took more")
+	}
+	if later, err := c.then(nil); later || err == nil {
+		t.Errorf("of a broken connection one is told later (%t), %v", later, err)
 	}
 }
