@@ -3,11 +3,13 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -210,13 +212,9 @@ func (g *Gateway) farewell() *chat.Error {
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.mu.Lock()
 	g.bye = true
-	open := make([]*conn, 0, len(g.conns))
-	for c := range g.conns {
-		open = append(open, c)
-	}
 	g.mu.Unlock()
 	g.stop()
-	for _, c := range open {
+	for _, c := range g.open() {
 		c.finish(g.farewell())
 	}
 	done := make(chan struct{})
@@ -235,13 +233,20 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	for _, c := range open {
+	for _, c := range g.open() {
 		c.abort()
 		c.raw.Close()
 	}
 	<-done
 	g.rest()
 	return err
+}
+
+// open lists the open sockets.
+func (g *Gateway) open() []*conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.conns))
 }
 
 // rest ends what worked for the sockets, once all are gone.

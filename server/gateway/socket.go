@@ -38,6 +38,13 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		writeError(w, errSockets)
 		return
 	}
+	// From here on a drain waits for this socket, so that it ends with a bye like the others.
+	if !g.admit() {
+		g.pending.drop(c.address)
+		g.byAddress.drop(c.address)
+		writeError(w, g.farewell())
+		return
+	}
 	h := &hijacker{ResponseWriter: w, limits: &g.limits}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // door.check has compared the origin exactly
@@ -46,6 +53,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		g.pending.drop(c.address)
 		g.byAddress.drop(c.address)
+		g.readers.Done()
 		return // Accept has answered
 	}
 	ws.SetReadLimit(protocol.MaxClientMessage)
@@ -53,19 +61,24 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	c.queue.init(c, g.limits)
 	c.queue.flusher = g.flusher
 	g.mu.Lock()
-	if !g.bye {
-		g.conns[c] = struct{}{}
-		g.readers.Add(1)
-	}
+	g.conns[c] = struct{}{}
 	late := g.bye
 	g.mu.Unlock()
-	if late {
-		g.pending.drop(c.address)
-		g.byAddress.drop(c.address)
-		c.ws.CloseNow()
-		return
+	if late { // the drain did not find it among the open ones
+		c.finish(g.farewell())
 	}
 	go c.run() // owned by g: Drain ends it and waits
+}
+
+// admit counts a socket that is about to open, unless a drain has begun.
+func (g *Gateway) admit() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.bye {
+		return false
+	}
+	g.readers.Add(1)
+	return true
 }
 
 // claim reads the guest session of the URL.

@@ -365,6 +365,22 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A socket that opens as the drain begins is refused, or ends with a bye like the
+// others: its page knows that it is open before the server has noted it.
+func TestDrainTellsWhoIsComing(t *testing.T) {
+	for range 150 {
+		w := newWorld(t, Limits{})
+		silent := w.dial("")
+		drained := make(chan error, 1)
+		go func() { drained <- w.gateway.Drain(context.Background()) }() // awaited below
+		code, frames := silent.end()
+		if code != 4003 || len(frames) != 1 || frames[0].Bye == nil {
+			t.Fatalf("closed with %d after %s", code, protocol.EncodeServer(frames...))
+		}
+		w.must(<-drained)
+	}
+}
+
 func TestDrainCutsWhoDoesNotAnswer(t *testing.T) {
 	w := newWorld(t, Limits{Drain: 100 * time.Millisecond})
 	c := w.tcp()
