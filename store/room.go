@@ -57,6 +57,9 @@ func (m *Machine) joinOwn() {
 
 // ownJoined takes the answer, nil where there is no such room or it can't be had now.
 func (m *Machine) ownJoined(j *protocol.Joined) {
+	if j != nil && m.vendor == m.own && m.inList(j.Room) {
+		m.startChat(m.own) // list and chat came together: nobody was quicker than the chat
+	}
 	waiting := m.open[m.ownRoom]
 	m.own, m.ownRoom = "", ""
 	if j != nil {
