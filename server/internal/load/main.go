@@ -158,7 +158,6 @@ func (b *bench) fill() error {
 type contender struct {
 	name  string
 	d     dialect
-	house house
 	start func(all bool) (*process, house, error)
 }
 
