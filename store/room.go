@@ -63,12 +63,12 @@ func (m *Machine) ownJoined(j *protocol.Joined) {
 	waiting := m.open[m.ownRoom]
 	m.own, m.ownRoom = "", ""
 	if j != nil {
-		if r := m.open[j.Room]; r != nil && r == waiting && r.joining {
+		switch r := m.open[j.Room]; {
+		case r == nil || !r.joined && !r.joining: // the visitor has gone elsewhere
+			m.ask(protocol.ClientFrame{Leave: &protocol.RoomRef{Room: j.Room}}, request{kind: askLeave})
+		case r == waiting && r.joining:
 			m.joined(j.Room, j, nil)
 			return
-		}
-		if r := m.open[j.Room]; r == nil || !r.joined && !r.joining { // the visitor has gone elsewhere
-			m.ask(protocol.ClientFrame{Leave: &protocol.RoomRef{Room: j.Room}}, request{kind: askLeave})
 		}
 	}
 	if waiting != nil && waiting.joining {

@@ -59,15 +59,15 @@ func (s *Service) Audit(ctx context.Context, p chat.Principal, before int64, lim
 			return err
 		}
 		page = AuditPage{Entries: make([]AuditEntry, len(stored)), Names: []Named{}}
-		n, seen := newNames(r), make(map[string]bool)
+		n, told := newNames(r), make(map[string]bool)
 		for i, e := range stored {
 			page.Entries[i] = AuditEntry(e)
 			ids := append(strings.Fields(e.Detail), string(e.Actor), e.Subject, string(e.Room))
 			for _, id := range ids {
-				if seen[id] {
+				if told[id] {
 					continue
 				}
-				seen[id] = true
+				told[id] = true
 				name, err := n.called(id, p.Identity())
 				if err != nil {
 					return err
