@@ -7,8 +7,7 @@
 var script = d.currentScript || d.querySelector('script[src*="/embed.js"]');
 var before = w.Anteroom;
 if (before && before.attach) { before.attach(script); return; }
-var origin = new URL(script.src, d.baseURI).origin, flagKey = 'anteroom.chatted';
-var data = script.dataset, root, box, button, badge, panel, frame, line, watcher;
+var flagKey = 'anteroom.chatted', data, origin, sheet, root, box, button, badge, panel, frame, line, watcher;
 // idle: the frame is there for the unread count only; up: it has said hello; auth: the last log-in or log-out.
 var isOpen, idle, up, live, loaded, gone, wanted, auth, provider, back, timer, queue = before && before.q || [], asked = [], handlers = {}, unread = 0;
 
@@ -37,25 +36,6 @@ function make(tag, cls, attrs, parent) {
 }
 
 // ---- the look
-var css = ':host{all:initial!important;position:fixed!important;inset:auto 20px 20px auto!important;z-index:2147483647!important;display:block!important;color-scheme:light dark!important;' +
-  'font:500 15px/1.45 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important;--a:#0f6b5c;--t:#fff}' +
-  ':host(.l){inset:auto auto 20px 20px!important}*{box-sizing:border-box}' +
-  '@media(prefers-color-scheme:dark){:host{--a:#58c4ae;--t:#06231d}}' +
-  'button{all:unset;box-sizing:border-box;position:relative;display:flex;align-items:center;justify-content:center;gap:9px;min-width:58px;height:58px;padding:0 15px;border:1px solid transparent;border-radius:19px;background:var(--a);color:var(--t);cursor:pointer;' +
-  'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4);transition:transform .15s;font-weight:620;-webkit-tap-highlight-color:transparent}' +
-  'button:hover{transform:translateY(-1px)}button:focus-visible{outline:3px solid var(--a);outline-offset:3px;box-shadow:0 0 0 3px #fff}' +
-  'svg{width:26px;height:26px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
-  '.b{position:absolute;top:-7px;right:-7px;min-width:24px;height:24px;padding:0 6px;border-radius:99px;border:2px solid #fff;background:#c3342f;color:#fff;font-size:12px;font-weight:650;line-height:20px;text-align:center}' +
-  'span:empty,.x,.o .i{display:none}.o .x{display:block}' +
-  '.p{position:absolute;right:0;bottom:74px;width:380px;height:620px;max-width:calc(100vw - 40px);max-height:calc(100vh - 114px);border-radius:18px;overflow:hidden;background:#fffdfa;visibility:hidden;opacity:0;transform:translateY(8px);transition:opacity .15s,transform .15s;' +
-  'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4)}' +
-  ':host(.l) .p{right:auto;left:0}.p.o{visibility:visible;opacity:1;transform:none}' +
-  'iframe{display:block;width:100%;height:100%;border:0}' +
-  '.m{position:absolute;inset:0;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:8px;padding:24px;text-align:center;background:#fffdfa;color:#1d1c1a}.m a{color:inherit}' +
-  '@media(prefers-color-scheme:dark){.p,.m{background:#1d1b19;color:#f2efe9}}' +
-  '@media(max-width:480px),(max-height:480px){.p{position:fixed;inset:0;width:auto;height:100vh;height:100dvh;max-width:none;max-height:none;border-radius:0}.p.o:not(:has(.m))~button{display:none}}' +
-  '@media(prefers-reduced-motion:reduce){*{transition:none!important}}';
-
 // Text on the accent is black or white, whichever contrasts more.
 function accent() {
   var a = data.accent || '', h = a.replace(/^#(.)(.)(.)$/, '#$1$1$2$2$3$3'), s = box.style, l;
@@ -80,15 +60,38 @@ function dress() {
   if (badge.textContent) button.setAttribute('aria-description', unread + ' unread'); else button.removeAttribute('aria-description');
 }
 function shadow() {
+  origin = new URL(script.src, d.baseURI).origin;
+  data = script.dataset;
   box = make('div');
   root = box.attachShadow({mode: 'open'});
+}
+function parts() {
   panel = make('div', 'p', 0, root);
   button = make('button', '', {type: 'button', 'aria-haspopup': 'dialog'}, root);
+  sheet = new CSSStyleSheet();
+  root.adoptedStyleSheets = [sheet];
+  // A sheet's first text costs Chromium three times what any later one does (doc.go).
+  sheet.replaceSync('');
 }
 function style() {
-  var sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets = [sheet];
+  sheet.replaceSync(':host{all:initial!important;position:fixed!important;inset:auto 20px 20px auto!important;z-index:2147483647!important;display:block!important;color-scheme:light dark!important;' +
+  'font:500 15px/1.45 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important;--a:#0f6b5c;--t:#fff}' +
+  ':host(.l){inset:auto auto 20px 20px!important}*{box-sizing:border-box}' +
+  '@media(prefers-color-scheme:dark){:host{--a:#58c4ae;--t:#06231d}}' +
+  'button{all:unset;box-sizing:border-box;position:relative;display:flex;align-items:center;justify-content:center;gap:9px;min-width:58px;height:58px;padding:0 15px;border:1px solid transparent;border-radius:19px;background:var(--a);color:var(--t);cursor:pointer;' +
+  'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4);transition:transform .15s;font-weight:620;-webkit-tap-highlight-color:transparent}' +
+  'button:hover{transform:translateY(-1px)}button:focus-visible{outline:3px solid var(--a);outline-offset:3px;box-shadow:0 0 0 3px #fff}' +
+  'svg{width:26px;height:26px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
+  '.b{position:absolute;top:-7px;right:-7px;min-width:24px;height:24px;padding:0 6px;border-radius:99px;border:2px solid #fff;background:#c3342f;color:#fff;font-size:12px;font-weight:650;line-height:20px;text-align:center}' +
+  'span:empty,.x,.o .i{display:none}.o .x{display:block}' +
+  '.p{position:absolute;right:0;bottom:74px;width:380px;height:620px;max-width:calc(100vw - 40px);max-height:calc(100vh - 114px);border-radius:18px;overflow:hidden;background:#fffdfa;visibility:hidden;opacity:0;transform:translateY(8px);transition:opacity .15s,transform .15s;' +
+  'box-shadow:0 1px 2px rgba(30,25,15,.06),0 18px 48px -12px rgba(30,25,15,.4)}' +
+  ':host(.l) .p{right:auto;left:0}.p.o{visibility:visible;opacity:1;transform:none}' +
+  'iframe{display:block;width:100%;height:100%;border:0}' +
+  '.m{position:absolute;inset:0;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:8px;padding:24px;text-align:center;background:#fffdfa;color:#1d1c1a}.m a{color:inherit}' +
+  '@media(prefers-color-scheme:dark){.p,.m{background:#1d1b19;color:#f2efe9}}' +
+  '@media(max-width:480px),(max-height:480px){.p{position:fixed;inset:0;width:auto;height:100vh;height:100dvh;max-width:none;max-height:none;border-radius:0}.p.o:not(:has(.m))~button{display:none}}' +
+  '@media(prefers-reduced-motion:reduce){*{transition:none!important}}');
 }
 function draw() {
   var svg = make('svg', '', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, button);
@@ -96,12 +99,15 @@ function draw() {
   make('path', 'x', {d: 'M6 6l12 12M18 6L6 18'}, svg);
   badge = make('span', 'b', 0, button);
   make('span', '', 0, button);
+}
+function act() {
   button.onclick = function () { if (isOpen) close(); else open(); };
   button.onpointerenter = button.onfocus = function () {
     var c = navigator.connection || {};
     if (!c.saveData && !/2g/.test(c.effectiveType)) load();
   };
   root.addEventListener('keydown', function (e) { if (e.key === 'Escape' && isOpen) close(); });
+  dress();
 }
 // Page swaps (Turbo, htmx) may take the launcher away: it comes back. Outside
 // the body it mostly stays, and so does the frame.
@@ -267,13 +273,14 @@ function Anteroom(name, a, b) {
 }
 Anteroom.attach = attach;
 w.Anteroom = Anteroom;
-// The launcher is made in short tasks, so that the page can breathe between them.
-var steps = [shadow, style, draw, function () {
+// The launcher is made in short tasks, so that the page can breathe between them (doc.go).
+var steps = [shadow, parts, style, draw, act, function () {
   var calls = queue;
   queue = 0;
   attach();
   w.addEventListener('message', hear);
   calls.forEach(function (args) { Anteroom.apply(0, args); });
+}, function () {
   // A page's first look into its storage waits for another process: not before the page is idle.
   (w.requestIdleCallback || function (fn) { setTimeout(fn, 2000); })(function () {
     var known = flag();
