@@ -34,7 +34,8 @@ type conn struct {
 	epoch string // "" until it was read; it stays while the database is open
 	// ids are numbers of ids that commits have made durable, or that this
 	// transaction made; a rollback forgets them. They give no right.
-	ids map[string]int64
+	ids  map[string]int64
+	sent map[[2]int64]struct{} // rows of senders, likewise
 }
 
 // maxIDs bounds the numbers a connection remembers, at some 100 bytes each.
@@ -54,7 +55,7 @@ func connect(path string, busy time.Duration, pragmas ...string) (*conn, error) 
 		return nil, translate(err)
 	}
 	db.SetBusyTimeout(busy)
-	c := &conn{db: db, stmts: make(map[string]*stmt), ids: make(map[string]int64)}
+	c := &conn{db: db, stmts: make(map[string]*stmt), ids: make(map[string]int64), sent: make(map[[2]int64]struct{})}
 	for _, p := range pragmas {
 		if err := sqlitex.ExecuteTransient(db, "PRAGMA "+p, nil); err != nil {
 			db.Close()
@@ -176,6 +177,7 @@ func (c *conn) begin(how string) error {
 func (c *conn) rollback() {
 	c.exec("ROLLBACK")
 	clear(c.ids)
+	clear(c.sent)
 	c.broken = nil
 }
 

@@ -201,6 +201,13 @@ func TestDatabaseOfVersion1(t *testing.T) {
 					return err
 				}
 			}
+			// Whose client message ids are moved has sent before the migration.
+			if err := w.MoveIdentity("u_bo", "u_mia"); err != nil {
+				return err
+			}
+			if sent, err := w.Sent("u_mia", "d3"); err != nil || sent.Room != "r_d" {
+				t.Errorf("after the move d3 is %+v, %v", sent, err)
+			}
 			return nil
 		}); err != nil {
 			t.Fatal(err)

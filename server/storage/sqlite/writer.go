@@ -231,13 +231,18 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 		k.messages++
 	}
 	created, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages, owner)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, client_id) WHERE owner IS NOT NULL DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id, owner) WHERE owner IS NOT NULL DO NOTHING`,
 		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages, owner)
 	if err != nil {
 		return chat.Event{}, false, err
 	}
 	if created == 0 {
 		return w.repeat(k.n, owner, e)
+	}
+	if n, ok := owner.(int64); ok {
+		if err := w.sentIn(n, k.n); err != nil {
+			return chat.Event{}, false, err
+		}
 	}
 	if message {
 		_, err = w.c.exec("UPDATE heads SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE room = ?4", e.Seq, k.messages, e.At, k.n)
@@ -250,6 +255,22 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 	k.head = e.Seq
 	w.c.room = k
 	return e, true, nil
+}
+
+// sentIn keeps that an owner has used a client message id in a room.
+func (w writer) sentIn(owner, room int64) error {
+	in := [2]int64{owner, room}
+	if _, known := w.c.sent[in]; known {
+		return nil
+	}
+	if _, err := w.c.exec("INSERT INTO senders (owner, room) VALUES (?, ?) ON CONFLICT DO NOTHING", owner, room); err != nil {
+		return err
+	}
+	if len(w.c.sent) >= maxIDs {
+		clear(w.c.sent)
+	}
+	w.c.sent[in] = struct{}{}
+	return nil
 }
 
 // repeat answers an Append whose client message id its owner has used.
@@ -312,9 +333,12 @@ func (w writer) MoveIdentity(from, to chat.Identity) error {
 	if err != nil {
 		return err
 	}
+	clear(w.c.sent)
 	for _, query := range []string{
-		"UPDATE OR IGNORE events SET owner = ?2 WHERE owner = ?1",
-		"UPDATE events SET owner = NULL WHERE owner = ?1 AND ?2 <> 0",
+		"UPDATE OR IGNORE events SET owner = ?2 WHERE room IN (SELECT room FROM senders WHERE owner = ?1) AND owner = ?1",
+		"UPDATE events SET owner = NULL WHERE room IN (SELECT room FROM senders WHERE owner = ?1) AND owner = ?1 AND ?2 <> 0",
+		"INSERT INTO senders (owner, room) SELECT ?2, room FROM senders WHERE owner = ?1 ON CONFLICT DO NOTHING",
+		"DELETE FROM senders WHERE owner = ?1 AND ?2 <> 0",
 		`INSERT INTO marks (room, reader, seq, messages) SELECT room, ?2, seq, messages FROM marks WHERE reader = ?1
 			ON CONFLICT (room, reader) DO UPDATE SET seq = excluded.seq, messages = excluded.messages WHERE excluded.seq > marks.seq`,
 		"DELETE FROM marks WHERE reader = ?1 AND ?2 <> 0",
