@@ -182,6 +182,12 @@ func (m *Machine) nextID() string {
 	return m.tab + "-" + strconv.FormatInt(m.serial, 36)
 }
 
+// messageID gives a client message id. It begins with the time: that is how a
+// server finds those of about one time in few places, and so writes few.
+func (m *Machine) messageID() chat.ClientID {
+	return chat.ClientID(strconv.FormatInt(m.now, 36) + "-" + m.nextID())
+}
+
 // jitter gives a number in [0, n): the tab's own, so that clients that lost
 // the server together do not come back together.
 func (m *Machine) jitter(n int64) int64 {

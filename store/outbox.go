@@ -140,7 +140,7 @@ func (m *Machine) sendMessage(in SendMessage) {
 	}
 	id := in.ClientID
 	if id == "" {
-		id = chat.ClientID(m.nextID())
+		id = m.messageID()
 	} else if _, err := chat.ParseClientID(string(id)); err != nil {
 		m.refuse(err)
 		return
@@ -371,7 +371,7 @@ func (m *Machine) retry(id chat.ClientID) {
 		if it.Code == chat.CodeConflict {
 			// Its id is taken by something else: only a new one can be stored.
 			m.unpersist(KeyOutbox(m.surface, it.ClientID))
-			it.ClientID = chat.ClientID(m.nextID())
+			it.ClientID = m.messageID()
 		}
 		it.Code, it.Message = "", ""
 		m.saveItem(it)
