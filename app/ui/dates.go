@@ -34,8 +34,21 @@ func days(a, b time.Time) int {
 	return int(day(b) - day(a))
 }
 
-// SameDay tells whether both are in one calendar day.
-func (c Clock) SameDay(a, b int64) bool { return days(c.local(a), c.local(b)) == 0 }
+// SameDay tells whether both are in one calendar day. A log asks for every row
+// it looks at, hence without a calendar.
+func (c Clock) SameDay(a, b int64) bool { return c.day(a) == c.day(b) }
+
+// day numbers the days of the visitor's place.
+func (c Clock) day(ms int64) int64 {
+	if c.Offset != nil {
+		ms += int64(c.Offset(ms)) * 60_000
+	}
+	const day = 86_400_000
+	if ms < 0 {
+		ms -= day - 1 // the days before 1970 count downwards
+	}
+	return ms / day
+}
 
 // Day names a day for a separator: "Today", "Tuesday, 3 November".
 func (c Clock) Day(t *Text, ms int64) string {

@@ -40,3 +40,25 @@ func TestDates(t *testing.T) {
 		}
 	}
 }
+
+// SameDay counts without a calendar and agrees with it, also across a change of
+// the clocks and before 1970.
+func TestSameDay(t *testing.T) {
+	change := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC).UnixMilli()
+	c := Clock{Offset: func(ms int64) int {
+		if ms < change {
+			return -330
+		}
+		return 840
+	}}
+	for _, from := range []int64{change - 3*86_400_000, -2 * 86_400_000, noon} {
+		for i := range int64(5 * 24) {
+			for _, step := range []int64{1, 3_600_000, 40 * 3_600_000} {
+				a := from + i*3_599_999
+				if got, want := c.SameDay(a, a+step), days(c.local(a), c.local(a+step)) == 0; got != want {
+					t.Fatalf("%v and %v: the same day: %v", c.local(a), c.local(a+step), got)
+				}
+			}
+		}
+	}
+}

@@ -16,6 +16,10 @@
 // on meanwhile) and restored in the same frame. For the same reason it asks the
 // screen, not the last scroll event, before it goes on following the end.
 //
+// What an append leads to besides its row waits for the frame that shows it: that
+// the message was read is told a moment later, and neither that nor its echo from
+// the server draws the log again.
+//
 // go-app compares by position, keeps the first closure a handler had, and
 // drops empty values. Hence: entries of lists are components whose handlers
 // are methods (a method reads the fields of now, a closure those of then),

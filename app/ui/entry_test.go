@@ -119,15 +119,15 @@ func TestWindow(t *testing.T) {
 	}
 	for _, c := range []struct{ first, last, top, lo, hi int64 }{
 		{1, 1, 0, 0, 1},
-		{1, 99, 0, 0, 99},
-		{1, 100, 0, 39, 100},       // begins at seq 40
-		{1, 139, 0, 39, 139},       // grows by a row per message …
-		{1, 140, 0, 79, 140},       // … and then drops a step at once
-		{51, 100, 0, 0, 50},        // older ones are not held
-		{1, 10000, 0, 9919, 10000}, // however long the room is
-		{1, 10000, 5000, 4999, 5099},
-		{51, 10000, 40, 0, 100},       // the top is no longer held
-		{1, 10000, 9990, 9940, 10000}, // never fewer rows than a screen needs
+		{1, 71, 0, 0, 71},
+		{1, 72, 0, 23, 72},         // begins at seq 24
+		{1, 95, 0, 23, 95},         // grows by a row per message …
+		{1, 96, 0, 47, 96},         // … and then drops a step at once
+		{51, 90, 0, 0, 40},         // older ones are not held
+		{1, 10000, 0, 9935, 10000}, // however long the room is
+		{1, 10000, 5000, 4999, 5071},
+		{51, 10000, 40, 0, 72},        // the top is no longer held
+		{1, 10000, 9990, 9952, 10000}, // never fewer rows than a screen needs
 	} {
 		l := &MessageLog{top: c.top}
 		lo, hi := l.window(events(c.first, c.last))

@@ -12,8 +12,8 @@ import (
 // The window of the log, in events: between MinRows and MaxRows are in the
 // document, moved by StepRows at a time so that a new message draws one row.
 const (
-	MinRows  = 60
-	StepRows = 40
+	MinRows  = 48
+	StepRows = 24
 	MaxRows  = MinRows + StepRows
 )
 
@@ -21,6 +21,10 @@ const (
 	nearEdge = 500 // pixels from an end at which the window moves
 	atBottom = 16  // pixels from the bottom that still count as there
 )
+
+// readAfter is how long the others wait to hear that a message was read: what telling
+// takes, in the store and on the socket, comes after the frame that shows the message.
+const readAfter = 100 * time.Millisecond
 
 // MessageLog shows the room's timeline in a window of rows. It renders again
 // only when Rev, Jump or Place change, never for a keystroke.
@@ -42,6 +46,7 @@ type MessageLog struct {
 	placed string
 	shown  string
 	tick   bool // a countdown runs
+	reads  bool // what is on screen will be told to be read
 	anchor anchor
 	resize app.Func
 	watch  app.Value
@@ -367,19 +372,34 @@ func (l *MessageLog) settle(ctx app.Context) {
 			}
 		}
 	}
-	l.markRead(rv)
+	l.markRead(ctx)
 }
 
-// markRead tells the store what has been on screen.
-func (l *MessageLog) markRead(rv *store.RoomView) {
-	v := l.M.view
-	if !l.stick || !l.M.Device.Visible || v.CurrentRoom == "" || !rv.Loaded || v.Surface == chat.SurfaceWidget && !v.WidgetOpen {
+// unread tells whether there is something on screen that counts as not read.
+func (l *MessageLog) unread() bool {
+	v, rv := l.M.view, l.M.view.Room
+	if !l.stick || !l.M.Device.Visible || v.CurrentRoom == "" || rv == nil || !rv.Loaded || v.Surface == chat.SurfaceWidget && !v.WidgetOpen {
+		return false
+	}
+	head := rv.Timeline.Head
+	return head > l.marked && (head > rv.Summary.ReadSeq || rv.Summary.Unread > 0)
+}
+
+// markRead tells the store, a moment later, what is on screen by then.
+func (l *MessageLog) markRead(ctx app.Context) {
+	if l.reads || !l.unread() {
 		return
 	}
-	if head := rv.Timeline.Head; head > l.marked && (head > rv.Summary.ReadSeq || rv.Summary.Unread > 0) {
-		l.marked = head
-		l.M.Do(store.MarkRead{Room: v.CurrentRoom, Seq: head})
-	}
+	l.reads = true
+	ctx.After(readAfter, func(ctx app.Context) {
+		ctx.PreventUpdate()
+		l.reads = false
+		// The view may be ahead of what is drawn: what comes then is drawn next, and asks again.
+		if v := l.M.view; l.unread() && l.shown == place(v) && l.head > l.marked {
+			l.marked = l.head
+			l.M.Do(store.MarkRead{Room: v.CurrentRoom, Seq: l.head})
+		}
+	})
 }
 
 // countdown draws the seconds until a limited message goes again.

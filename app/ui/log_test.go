@@ -46,6 +46,7 @@ func BenchmarkAppend(b *testing.B) {
 					seq++
 					v.Room.Timeline.Events = append(v.Room.Timeline.Events, message(seq, noon, chat.UserIdentity(mia), "Mia", "one more"))
 					v.Room.Timeline.Head = seq
+					v.Room.Summary.ReadSeq, v.Room.Summary.Unread = seq, 0 // telling so waits for a moment
 				})
 				w.ctx.Dispatch(nil)
 				(*engine).ConsumeAll()
@@ -128,6 +129,51 @@ func TestAnAppendDrawsOneRow(t *testing.T) {
 		t.Errorf("the window moved %d times over %d messages, want 2", moved, 2*StepRows)
 	}
 	t.Logf("at most %d rows for a message", most)
+}
+
+// What is on screen is told to be read, and that draws nothing: neither the
+// mark itself nor its echo from the server changes the log.
+func TestReadingDrawsNothing(t *testing.T) {
+	p, m, _, _ := longRoom(t, 100)
+	w := &watched{m: m}
+	engine := app.NewTestEngine()
+	if err := engine.Load(w); err != nil {
+		t.Fatal(err)
+	}
+	engine.ConsumeAll()
+	me, mia := m.view.Principal.Identity(), chat.UserIdentity(mia)
+	post := func(v *store.View) {
+		v.Room.Timeline.Events = append(v.Room.Timeline.Events, message(101, noon, mia, "Mia", "one more"))
+		v.Room.Timeline.Head = 101
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*store.View)
+		draws  bool
+		asked  []store.Intent
+	}{
+		{"a message", post, true, []store.Intent{store.MarkRead{Room: "r_1", Seq: 101}}},
+		{"the mark", func(v *store.View) { v.Room.Summary.ReadSeq, v.Room.Summary.Unread = 101, 0 }, false, nil},
+		{"its echo", func(v *store.View) { v.Room.Receipts = []chat.Receipt{{Reader: me, Seq: 101}} }, false, nil},
+		{"somebody else's", func(v *store.View) { v.Room.Receipts = []chat.Receipt{{Reader: me, Seq: 101}, {Reader: mia, Seq: 100}} }, true, nil},
+	} {
+		rev := m.logRev
+		p.change(m, c.change)
+		w.ctx.Dispatch(nil)
+		engine.ConsumeAll()
+		if drew := m.logRev != rev; drew != c.draws {
+			t.Errorf("%s: the log is drawn: %v", c.name, drew)
+		}
+		wantSame(t, c.name, p.took(), c.asked)
+	}
+	m.Device.Visible = false
+	p.change(m, func(v *store.View) {
+		v.Room.Timeline.Events = append(v.Room.Timeline.Events, message(102, noon, mia, "Mia", "and one"))
+		v.Room.Timeline.Head = 102
+	})
+	w.ctx.Dispatch(nil)
+	engine.ConsumeAll()
+	wantSame(t, "asked where nobody looks", p.took(), []store.Intent(nil))
 }
 
 // TestTheWindowCoversTheRoom walks a room of 10,000 messages from its end to

@@ -155,7 +155,7 @@ func (m *Model) Update() {
 	if m.view.PasswordSaved && !old.PasswordSaved {
 		m.password = false
 	}
-	if m.view.WidgetOpen != old.WidgetOpen || m.view.Principal.Identity() != old.Principal.Identity() || !sameLog(old.Room, m.view.Room) {
+	if m.view.WidgetOpen != old.WidgetOpen || m.view.Principal.Identity() != old.Principal.Identity() || !m.sameLog(old.Room, m.view.Room) {
 		m.logRev++
 	}
 	if m.view.RoomsLoaded && !old.RoomsLoaded && m.view.CurrentVendor != "" {
@@ -293,18 +293,28 @@ func samePlace(old, v *store.View) bool {
 		v.Room.Summary.Vendor != nil && v.Room.Summary.Vendor.Slug == old.CurrentVendor
 }
 
-// sameLog tells whether the log would look the same. A draft is no part of it.
-func sameLog(a, b *store.RoomView) bool {
+// sameLog tells whether the log would look the same. A draft is no part of it,
+// nor is how far the visitor has read: both follow what the log itself does.
+func (m *Model) sameLog(a, b *store.RoomView) bool {
 	if a == nil || b == nil || a == b {
 		return a == b
 	}
 	x, y := a.Timeline, b.Timeline
 	return x.Room.ID == y.Room.ID && x.Epoch == y.Epoch && x.Head == y.Head && len(x.Events) == len(y.Events) &&
 		x.Room.Closed == y.Room.Closed && x.Room.LinkedUser == y.Room.LinkedUser &&
-		a.Summary.ReadSeq == b.Summary.ReadSeq && a.Loaded == b.Loaded && a.Error == b.Error &&
+		a.Loaded == b.Loaded && a.Error == b.Error &&
 		a.HistoryMore == b.HistoryMore && a.LoadingHistory == b.LoadingHistory &&
 		slices.Equal(a.Pending, b.Pending) && slices.Equal(a.Typing, b.Typing) &&
-		slices.Equal(a.Receipts, b.Receipts) && slices.Equal(a.Notices, b.Notices)
+		m.sameReceipts(x.Room, a.Receipts, b.Receipts) && slices.Equal(a.Notices, b.Notices)
+}
+
+// sameReceipts compares what the others have read.
+func (m *Model) sameReceipts(room chat.Room, a, b []chat.Receipt) bool {
+	if slices.Equal(a, b) {
+		return true
+	}
+	mine := func(r chat.Receipt) bool { return room.Canonical(r.Reader) == m.view.Principal.Identity() }
+	return slices.Equal(slices.DeleteFunc(slices.Clone(a), mine), slices.DeleteFunc(slices.Clone(b), mine))
 }
 
 // Room is the state of the room on screen; only with View().Room set.
