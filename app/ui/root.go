@@ -55,7 +55,7 @@ func (w *Widget) rooms() []app.UI {
 				app.H1().ID("title").Class("grow").TabIndex(-1).Body(
 					app.Text(m.Clock.Greeting(m.T)), app.Br(), app.Text(m.T.Ask)),
 				menuButton(m),
-				w.close(),
+				closeButton(m),
 			),
 		),
 		&Menu{M: m, Rev: m.menuRev()},
@@ -96,9 +96,9 @@ func (w *Widget) vendors() []app.UI {
 	}
 	return []app.UI{
 		app.Header().Class("head").Body(
-			iconButton(m.T.Back, iconBack, "start", w.onBack),
+			iconButton(m.T.Back, iconBack, "start", m.onBack),
 			app.H1().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.PickVendor),
-			w.close(),
+			closeButton(m),
 		),
 		Status(m, false),
 		&VendorList{M: m, Vendors: v.Vendors, Name: m.T.Vendors, Note: note},
@@ -109,13 +109,13 @@ func (w *Widget) logIn() []app.UI {
 	m := w.M
 	back := app.UI(app.Span().Class("none"))
 	if m.Screen() == ScreenLogIn {
-		back = iconButton(m.T.Back, iconBack, "start", w.onBack)
+		back = iconButton(m.T.Back, iconBack, "start", m.onBack)
 	}
 	return []app.UI{
 		app.Header().Class("head").Body(
 			back,
 			app.H1().ID("title").Class("grow t1").TabIndex(-1).Text(m.T.LogInTitle),
-			w.close(),
+			closeButton(m),
 		),
 		Status(m, false),
 		&LogIn{M: m, Rev: loginRev(m)},
@@ -125,16 +125,10 @@ func (w *Widget) logIn() []app.UI {
 func (w *Widget) room() []app.UI {
 	m := w.M
 	return []app.UI{
-		app.Header().Class("head").Body(
-			iconButton(m.T.Back, iconBack, "start", w.onBack),
-			avatar(roomAvatar(m), ""),
-			app.Div().Class("grow").Body(
-				app.H1().ID("title").Class("t1").TabIndex(-1).Dir("auto").Text(m.Title()),
-				Status(m, true),
-			),
-			menuButton(m),
-			w.close(),
-		),
+		&RoomHead{
+			M: m, Title: m.Title(), Letters: roomAvatar(m), Menu: m.menuRev(),
+			Connection: m.view.Connection, Embedded: m.Device.Embedded,
+		},
 		&Menu{M: m, Rev: m.menuRev()},
 		banner(m),
 		noticeLine(m),
@@ -143,22 +137,47 @@ func (w *Widget) room() []app.UI {
 	}
 }
 
-func (w *Widget) close() app.UI {
-	if !w.M.Device.Embedded {
-		return app.Span().Class("none")
-	}
-	return iconButton(w.M.T.Close, iconClose, "end", w.onClose)
+// RoomHead is the head of the widget's room. A message changes nothing of it, so
+// it is a component of its own, with all it shows as fields.
+type RoomHead struct {
+	app.Compo
+	M              *Model
+	Title, Letters string
+	Menu           string
+	Connection     store.Connection
+	Embedded       bool
 }
 
-func (w *Widget) onClose(app.Context, app.Event) { w.M.shell.Close() }
+// Render draws the head.
+func (h *RoomHead) Render() app.UI {
+	m := h.M
+	return app.Header().Class("head").Body(
+		iconButton(m.T.Back, iconBack, "start", m.onBack),
+		avatar(h.Letters, ""),
+		app.Div().Class("grow").Body(
+			app.H1().ID("title").Class("t1").TabIndex(-1).Dir("auto").Text(h.Title),
+			Status(m, true),
+		),
+		menuButton(m),
+		closeButton(m),
+	)
+}
+
+func closeButton(m *Model) app.UI {
+	if !m.Device.Embedded {
+		return app.Span().Class("none")
+	}
+	return iconButton(m.T.Close, iconClose, "end", m.onClose)
+}
+
+func (m *Model) onClose(app.Context, app.Event)  { m.shell.Close() }
 func (w *Widget) onNew(app.Context, app.Event)   { w.M.PickVendor() }
 func (w *Widget) onLogIn(app.Context, app.Event) { w.M.logIn = true; w.M.Settle() }
 func (w *Widget) onLogOut(app.Context, app.Event) {
 	w.M.Do(store.LogOut{})
 }
 
-func (w *Widget) onBack(app.Context, app.Event) {
-	m := w.M
+func (m *Model) onBack(app.Context, app.Event) {
 	if m.logIn || m.pickVendor {
 		m.logIn, m.pickVendor, m.writing = false, false, false
 		m.Settle()

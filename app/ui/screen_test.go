@@ -138,7 +138,7 @@ func TestRoom(t *testing.T) {
 	})
 	t.Run("back", func(t *testing.T) {
 		p.took()
-		w.onBack(app.Context{}, app.Event{})
+		m.onBack(app.Context{}, app.Event{})
 		wantSame(t, "intents", p.took(), []store.Intent{store.LeaveRoom{}})
 		p.change(m, func(v *store.View) { v.CurrentRoom, v.Room = "", nil })
 		wantSame(t, "focus", p.focused, []string{"title"})
