@@ -79,10 +79,7 @@ func (s *shell) ready(dispatch func(func())) {
 	s.adopt()
 	s.watchKeys()
 	s.watchDevice()
-	for _, n := range s.early {
-		s.notify(n)
-	}
-	s.early = nil
+	s.tell()
 	s.boot.Call("live")
 	s.boot.Call("onHost", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		s.run(func() { s.fromHost(args[0]) })
@@ -91,13 +88,25 @@ func (s *shell) ready(dispatch func(func())) {
 }
 
 // later takes the store's notifications; those that come before the screen
-// stands wait for it.
+// stands wait for it. The others wait until the store has gone back to sleep and the
+// UI goroutine knows of the new view: telling crosses to the host page, several
+// times for a message, and would hold up what the visitor waits for.
 func (s *shell) later(n store.Notification) {
-	if s.dispatch == nil {
-		s.early = append(s.early, n)
-		return
+	s.news = append(s.news, n)
+	if s.dispatch != nil && !s.telling {
+		s.telling = true
+		go s.tell() // owned by the page; ends when all is told, and nothing in it blocks
 	}
-	s.notify(n)
+}
+
+// tell tells the surroundings what they have not been told yet.
+func (s *shell) tell() {
+	s.telling = false
+	news := s.news
+	s.news = nil
+	for _, n := range news {
+		s.notify(n)
+	}
 }
 
 // debug writes one debug line: the store has nothing louder to say.

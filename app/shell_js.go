@@ -20,7 +20,8 @@ type shell struct {
 	adopted  bool                 // the composer's first text was taken over
 	held     []held               // sent before the visitor had said to whom
 	prefill  string               // what the host page proposes to write, until the field is there
-	early    []store.Notification // from before the screen stood
+	news     []store.Notification // what the surroundings have not been told yet, oldest first
+	telling  bool                 // a goroutine will tell them
 	name     string               // of the document, without the number of unread messages
 }
 
