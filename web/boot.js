@@ -447,6 +447,13 @@ function badge(n) {
   if (call) call.call(navigator, n || undefined).catch(() => {});
 }
 
+// ---- the log: where the app put the end on screen, the scroll event of that tells it nothing
+doc.addEventListener('scroll', (e) => {
+  const log = e.target, pinned = log.pinned;
+  log.pinned = null;
+  if (typeof pinned === 'number' && pinned === log.scrollTop) e.stopImmediatePropagation();
+}, true);
+
 // ---- what go-app asks for
 const env = {GOAPP_INTERNAL_URLS: '[]', GOAPP_VERSION: config.version};
 window.goappGetenv = (k) => env[k] || '';

@@ -62,6 +62,8 @@
 //	wipe()     log-out: forgets typed and queued text, in the field, memory and storage
 //	reload()   reloads the outdated page with the typed text kept; at most once a minute,
 //	           → false where it was refused (then say so calmly)
+//	pinned     on the log's element: the scrollTop the app has just set; the shell keeps the
+//	           scroll event of that from it. The log, of the app's, is the only user
 //	online()   navigator.onLine; kept here so that a test can tell
 //	install()  shows the browser's install dialogue; canInstall() tells whether it would,
 //	           onInstall(fn) is called when that changes (inbox)

@@ -138,4 +138,16 @@ func TestWindow(t *testing.T) {
 			t.Errorf("window of %d rows", hi-lo)
 		}
 	}
+	for _, c := range []struct{ rows, top, lo, hi int }{
+		{30, 0, 9935, 10000}, // a small screen has as many as others
+		{60, 0, 9935, 10000}, // what is more than a step's rest takes another
+		{66, 0, 9911, 10000},
+		{500, 0, 9911, 10000}, // no screen gets more than there may be
+		{500, 5000, 4999, 5099},
+	} {
+		l := &MessageLog{rows: c.rows, top: int64(c.top)}
+		if lo, hi := l.window(events(1, 10000)); lo != c.lo || hi != c.hi || hi-lo > MaxRows {
+			t.Errorf("a screen of %d rows, top %d: window %d to %d, want %d to %d", c.rows, c.top, lo, hi, c.lo, c.hi)
+		}
+	}
 }

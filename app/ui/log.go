@@ -10,16 +10,19 @@ import (
 )
 
 // The window of the log, in events: between MinRows and MaxRows are in the
-// document, moved by StepRows at a time so that a new message draws one row.
+// document, moved by StepRows at a time so that a new message draws one row. The
+// fewer there are, the sooner a message is drawn; a screen twice as tall as most
+// needs as many as there may be.
 const (
 	MinRows  = 48
 	StepRows = 24
-	MaxRows  = MinRows + StepRows
+	MaxRows  = 100
 )
 
 const (
-	nearEdge = 500 // pixels from an end at which the window moves
-	atBottom = 16  // pixels from the bottom that still count as there
+	nearEdge  = 500 // pixels from an end at which the window moves
+	atBottom  = 16  // pixels from the bottom that still count as there
+	rowHeight = 38  // pixels of the lowest row that is usual: one line
 )
 
 // readAfter is how long the others wait to hear that a message was read: what telling
@@ -39,6 +42,7 @@ type MessageLog struct {
 	top    int64 // seq the window begins at; 0 while it follows the end
 	stick  bool  // the end is on screen and stays there
 	pinned int   // scrollTop when the end was last put on screen; 0 where nothing is known of it
+	rows   int   // the fewest rows that fill the screen and what lies near its edges; 0 until it was looked at
 	fresh  bool  // something new is below the screen
 	head   int64 // the newest seq that was drawn
 	marked int64 // the newest seq that was told to be read
@@ -51,6 +55,7 @@ type MessageLog struct {
 	resize app.Func
 	watch  app.Value
 	after  func()   // runs settle once the rows are drawn; from OnMount
+	redraw func()   // draws the log, and settles; from OnMount
 	drawn  []*Entry // of the last Render: what is equal keeps its pointer
 }
 
@@ -70,10 +75,14 @@ func (l *MessageLog) OnInit() { l.stick, l.jumped, l.placed, l.shown = true, l.J
 func (l *MessageLog) OnMount(ctx app.Context) {
 	// The context of an event is its element's, and says nothing once that is gone.
 	l.after = func() { ctx.Defer(l.settle) }
+	l.redraw = func() { ctx.Dispatch(func(app.Context) { l.after() }) }
 	if observer := app.Window().Get("ResizeObserver"); app.IsClient && observer.Truthy() {
 		l.resize = app.FuncOf(func(app.Value, []app.Value) any {
-			if el := l.element(); el != nil && l.follows(el) {
-				l.pin(el)
+			if el := l.element(); el != nil {
+				l.measure(el)
+				if l.follows(el) {
+					l.pin(el)
+				}
 			}
 			return nil
 		})
@@ -118,19 +127,31 @@ func (l *MessageLog) news(rv *store.RoomView) bool {
 	return false
 }
 
+// measure notes how many rows the screen needs; where these are more than before, they are drawn.
+func (l *MessageLog) measure(el app.Value) {
+	was := l.least()
+	l.rows = (el.Get("clientHeight").Int()+nearEdge)/rowHeight + 8
+	if l.least() > was {
+		l.redraw()
+	}
+}
+
+// least is how many rows the window has at least.
+func (l *MessageLog) least() int { return min(max(l.rows, MinRows), MaxRows-StepRows) }
+
 // window is the run of events to draw.
 func (l *MessageLog) window(events []chat.Event) (lo, hi int) {
-	n := len(events)
+	n, least := len(events), l.least()
 	if n == 0 {
 		return 0, 0
 	}
 	first := events[0].Seq
 	if l.top == 0 {
-		start := (events[n-1].Seq - MinRows) / StepRows * StepRows
+		start := (events[n-1].Seq - int64(least)) / StepRows * StepRows
 		return int(max(0, start-first)), n
 	}
-	lo = int(min(max(0, l.top-first), int64(max(0, n-MinRows))))
-	return lo, min(n, lo+MaxRows)
+	lo = int(min(max(0, l.top-first), int64(max(0, n-least))))
+	return lo, min(n, lo+least+StepRows)
 }
 
 // Render draws the window.
@@ -234,10 +255,14 @@ func around(el app.Value) (above, below int) {
 	return above, el.Get("scrollHeight").Int() - above - el.Get("clientHeight").Int()
 }
 
-// pin puts the end on screen.
+// pin puts the end on screen. The shell keeps the scroll event of that from the
+// log, by the place noted on the element: waking Go for nothing would come between
+// a new message and its frame.
 func (l *MessageLog) pin(el app.Value) {
 	el.Set("scrollTop", el.Get("scrollHeight").Int())
-	l.pinned = el.Get("scrollTop").Int()
+	top := el.Get("scrollTop")
+	l.pinned = top.Int()
+	el.Set("pinned", top)
 }
 
 // follows tells whether the end is to stay on screen. A visitor who has just
