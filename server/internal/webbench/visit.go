@@ -93,6 +93,7 @@ func (b *browser) atOnce(s *server, f figures, visit string) error {
 	f[visit+" launcher"] = launcher.At - begun
 	f[visit+" navigation to letter"] = landed.At - begun
 	f[visit+" click to letter, at once"] = landed.At - clicked.At
+	b.timeline(visit, begun)
 	for i, word := range []string{"hello, is ", "it safe"} {
 		if i == 1 {
 			time.Sleep(700 * time.Millisecond) // thinks
@@ -118,6 +119,22 @@ func (b *browser) atOnce(s *server, f figures, visit string) error {
 	live, err := b.await("live")
 	f[visit+" click to live, typing"] = live.At - clicked.At
 	return err
+}
+
+// timeline prints what was noted and asked for, if BENCH_NOTES is set, in
+// milliseconds since a moment. Requests are those that DevTools has told of by now.
+func (b *browser) timeline(visit string, since float64) {
+	if os.Getenv("BENCH_NOTES") == "" {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.notes {
+		fmt.Fprintf(os.Stderr, "%s %7.0f %6.0f %s %s\n", visit, n.At-since, n.Took, n.Kind, n.Name)
+	}
+	for _, r := range b.order {
+		fmt.Fprintf(os.Stderr, "%s %7.0f        asks for %s\n", visit, float64(r.at.UnixMicro())/1000-since, r.url)
+	}
 }
 
 // nearKeys is the longest task that lies within a second of a key press.
@@ -151,13 +168,7 @@ func (b *browser) back(s *server, f figures, visit string) error {
 		}
 		at[kind] = n.At
 	}
-	if os.Getenv("BENCH_NOTES") != "" {
-		b.mu.Lock()
-		for _, n := range b.notes {
-			fmt.Fprintf(os.Stderr, "%s %7.0f %6.0f %s %s\n", visit, n.At-at["click"], n.Took, n.Kind, n.Name)
-		}
-		b.mu.Unlock()
-	}
+	b.timeline(visit, at["click"])
 	f[visit+" click to frame"] = at["frame"] - at["click"]
 	f[visit+" click to history"] = at["row"] - at["click"]
 	f[visit+" click to socket"] = at["socket"] - at["click"]
