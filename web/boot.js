@@ -514,8 +514,11 @@ window.anteroomBoot = Object.freeze({
 });
 
 // ---- go
-const before = read(session, typedKey);
-if (!field.value && before) field.value = before;
+const before = read(session, typedKey) || '', typed = field.value;
+// What was typed meanwhile (focus.js) comes behind what was kept.
+if (!typed.startsWith(before) && (early.focused || !typed)) setText(before + typed);
+field.onkeydown = null;
+if (early.focused && typed) lastKey = now();
 fit();
 saveTyped();
 showQueued();
@@ -530,5 +533,11 @@ if (embedded && host.origin) {
 } else {
   if (widget) body.classList.add('is-page'); else hurry = true;
   open();
+}
+if (early.sent) {
+  const rest = typed.slice(early.sent.length);
+  setText(field.value.slice(0, field.value.length - rest.length));
+  send();
+  setText(rest);
 }
 })();

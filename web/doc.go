@@ -11,7 +11,12 @@
 // sent, talks to the host page, loads the module when that disturbs nobody,
 // and then hands over. What need not wait for the document is in early.js, inlined
 // before the style: it greets the host page and asks for the module, so that both
-// answers are on their way while the rest is parsed.
+// answers are on their way while the rest is parsed. What cannot wait for boot.js is
+// in focus.js, inlined behind the composer: on a slow machine the parser gives way to
+// the page between the document's scripts, and boot.js is a long task when it comes.
+// Where the host page says that the panel is open, the field takes the focus, and
+// letters, before that; boot.js finds them there, behind what was kept, and sends what
+// stood there when Enter was pressed.
 //
 // # The loader's tasks
 //

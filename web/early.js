@@ -14,7 +14,7 @@ if (embedded) {
   const real = location.ancestorOrigins;
   if (!config.embed_origins.includes(claim) || real && real[0] !== claim) return;
   early.origin = claim;
-  early.hear = (e) => early.heard.push(e);
+  early.hear = (e) => { early.heard.push(e); if (early.look) early.look(); };
   window.addEventListener('message', early.hear);
   window.parent.postMessage({type: 'hello', anteroom: 1}, claim);
   if (!/^anteroom/.test(window.name)) return; // it is here for the unread count

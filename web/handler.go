@@ -189,16 +189,20 @@ func (s *site) render(name string, b built, c config, ancestors string, more htt
 		c.EmbedOrigins = []string{}
 	}
 	text := must(json.Marshal(c)) // escapes <, > and &: it cannot end its element
-	css, early, boot := style("shell.css")+style("ui.css"), script("early.js"), script("boot.js")
+	css, early, focus, boot := style("shell.css")+style("ui.css"), script("early.js"), script("focus.js"), script("boot.js")
+	scripts := []string{early, boot}
+	if c.Surface == "widget" {
+		scripts = []string{early, focus, boot}
+	}
 	body := ""
 	if c.Page {
 		body = " is-page"
 	}
 	composer := must(files.ReadFile("composer.html"))
 	doc := s.fill(name, map[string]string{
-		"{{css}}": css, "{{early}}": early, "{{boot}}": boot, "{{config}}": string(text), "{{body}}": body, "{{composer}}": string(composer),
+		"{{css}}": css, "{{early}}": early, "{{focus}}": focus, "{{boot}}": boot, "{{config}}": string(text), "{{body}}": body, "{{composer}}": string(composer),
 	})
-	h := documentHeader(policy(css, early, boot, s.PublicURL, ancestors))
+	h := documentHeader(policy(css, scripts, s.PublicURL, ancestors))
 	for k, v := range more {
 		h[k] = v
 	}
@@ -236,16 +240,20 @@ func documentHeader(csp string) http.Header {
 }
 
 // policy is the Content-Security-Policy of a surface's document: our inlined
-// style and script by their hash, the module, our own API and socket, and
+// style and scripts by their hash, the module, our own API and socket, and
 // one Trusted Types policy. 'self' does not cover ws: in every browser.
-func policy(css, early, boot string, public *url.URL, ancestors string) string {
+func policy(css string, scripts []string, public *url.URL, ancestors string) string {
+	allowed := ""
+	for _, s := range scripts {
+		allowed += " '" + sum(s) + "'"
+	}
 	socket := "ws://" + public.Host
 	if public.Scheme == "https" {
 		socket = "wss://" + public.Host
 	}
 	return strings.Join([]string{
 		"default-src 'none'",
-		"script-src 'self' 'wasm-unsafe-eval' '" + sum(early) + "' '" + sum(boot) + "'",
+		"script-src 'self' 'wasm-unsafe-eval'" + allowed,
 		"style-src '" + sum(css) + "'",
 		"connect-src 'self' " + socket,
 		"img-src 'self' data:",

@@ -12,7 +12,7 @@ import (
 // files are everything a browser may load. dist holds the built modules, or
 // only .gitkeep where nothing was built yet.
 //
-//go:embed *.html *.css embed.js early.js boot.js sw.js sw-kill.js manifest.webmanifest icons/* all:dist
+//go:embed *.html *.css embed.js early.js focus.js boot.js sw.js sw-kill.js manifest.webmanifest icons/* all:dist
 var files embed.FS
 
 // built is dist/manifest.json as web/build writes it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -205,6 +206,70 @@ func TestSentBeforeWebAssembly(t *testing.T) {
 	if got := s.texts(mia, s.roomOf(mia, guest.ID)); len(got) != 1 || got[0] != "Sent in haste" {
 		t.Errorf("the server holds %q", got)
 	}
+}
+
+// split holds up the rest of the widget's document, from the shell's script on,
+// which is where a parser gives way to the page on a slow machine.
+func (f *Front) split(t testing.TB) *gate {
+	g := &gate{way: make(chan struct{})}
+	t.Cleanup(g.open)
+	f.rule(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if r.URL.Path != "/widget" {
+			return false
+		}
+		r.Header.Del("Accept-Encoding")
+		r.Header.Del("If-None-Match")
+		whole := httptest.NewRecorder()
+		next.ServeHTTP(whole, r)
+		doc := whole.Body.String()
+		at := strings.LastIndex(doc, "<script>")
+		for k, v := range whole.Header() {
+			w.Header()[k] = v
+		}
+		w.Header().Del("Content-Length")
+		io.WriteString(w, doc[:at])
+		w.(http.Flusher).Flush()
+		select {
+		case <-g.way:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+		io.WriteString(w, doc[at:])
+		return true
+	})
+	return g
+}
+
+// Who has opened the panel can type as soon as the field is parsed, before the
+// shell's script runs: it goes behind what was kept, Enter sends, and what comes
+// after that is the next message.
+func TestTypingBeforeTheShell(t *testing.T) {
+	s := serve(t)
+	module := s.front.hold(t, isModule)
+	tab := visitor(t, "typist").open(s.shop + "/products/blue-bowl")
+	chat := tab.shell()
+	tab.typeText("Kept, ")
+	chat.holds("Kept, ")
+	rest := s.front.split(t)
+	if err := tab.page.call("Network.clearBrowserCache", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	tab.reload()
+	chat = tab.shell()
+	tab.typeText("then typed")
+	tab.press("Enter", false)
+	tab.typeText("and more")
+	chat.holds("then typedand more") // nothing of the shell runs yet
+	rest.open()
+	chat.sees("Kept, then typed")
+	chat.sees("Waiting to send")
+	chat.holds("and more")
+	tab.typeText(" letters")
+	chat.holds("and more letters")
+	module.open()
+	await(t, "go-app", chat.live)
+	chat.delivered("Kept, then typed")
+	chat.holds("and more letters")
 }
 
 // A log-out takes along what was written before WebAssembly ran, though nothing
