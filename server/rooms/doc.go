@@ -13,7 +13,7 @@
 //
 // # From commit to sockets
 //
-// After the commit the event's frame is encoded once and handed to the hub.
+// After the commit the event's frame is encoded once, if anybody can take it, and handed to the hub.
 // Sockets of this process get it inline; other nodes get it from the broker as a
 // hint. Each joined watch knows the seq it has: a frame that does not follow is
 // not delivered, the watch reads storage from its cursor instead, and that read

@@ -175,6 +175,10 @@ func (l landing) done() {
 // publish brings appended events to whom they concern. Call it after the commit.
 func (h *hub) publish(events []posted) {
 	for _, p := range events {
+		if !h.listened(p.room) {
+			h.changed(p.room, "")
+			continue
+		}
 		f := frame{
 			seq:     p.event.Seq,
 			members: p.event.Member != nil,
@@ -184,6 +188,17 @@ func (h *hub) publish(events []posted) {
 		h.changed(p.room, "")
 		h.tell(hint{Kind: hintEvent, Room: p.room, Seq: f.seq, Members: f.members, Frame: f.bytes})
 	}
+}
+
+// listened tells whether anybody can take a room's events from here: who joins
+// later finds in storage what was committed before.
+func (h *hub) listened(id chat.RoomID) bool {
+	if h.s.cfg.Broker != nil {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rooms[id] != nil
 }
 
 // fan delivers an event's frame to those here who joined the room.
