@@ -391,13 +391,26 @@ func (l *MessageLog) settle(ctx app.Context) {
 			}
 			l.anchor = anchor{} // it was the place of that moment
 		}
-		if rv.HistoryMore && el.Get("scrollTop").Int() < nearEdge {
-			if lo, _ := l.window(rv.Timeline.Events); lo == 0 {
-				l.older(rv)
-			}
-		}
+		l.reach(rv, el)
 	}
 	l.markRead(ctx)
+}
+
+// reach asks for what is above the screen where its upper end is near: who waits
+// at the very top cannot scroll on, and so a page that has come is drawn without.
+func (l *MessageLog) reach(rv *store.RoomView, el app.Value) {
+	events := rv.Timeline.Events
+	lo, _ := l.window(events)
+	if lo == 0 && !rv.HistoryMore || el.Get("scrollTop").Int() >= nearEdge {
+		return
+	}
+	switch {
+	case lo == 0:
+		l.older(rv)
+	case !l.stick:
+		l.top = events[max(0, lo-StepRows)].Seq
+		l.redraw()
+	}
 }
 
 // unread tells whether there is something on screen that counts as not read.

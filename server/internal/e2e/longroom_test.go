@@ -99,6 +99,25 @@ func TestLongRoom(t *testing.T) {
 	s.answer(mia, s.roomOf(mia, guest.ID), "Message 10001.")
 	chat.find("button", "New messages")
 	read(false, 9_500)
+	// Who waits at the very top while the network is slow cannot scroll on when a page
+	// has come: it is drawn without.
+	first := `Number((/Message (\d+)\./.exec(document.querySelector('[role=log]').textContent) || [])[1])`
+	s.front.freeze()
+	held, same := 0, 0
+	await(t, "the first message that is held", func() (bool, error) {
+		var now int
+		err := chat.eval(`(document.querySelector('[role=log]').scrollTop = 0, `+first+`)`, &now)
+		if same++; now != held {
+			held, same = now, 0
+		}
+		return same > 20, err
+	})
+	s.front.heal()
+	await(t, "older messages for who waits at the top", func() (bool, error) {
+		var now int
+		err := chat.eval(first, &now)
+		return now < held, err
+	})
 	read(true, 10_001)
 	chat.sees("Message 10001.")
 	// What a new message changes in the document is its row and those beside it.
