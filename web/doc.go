@@ -20,12 +20,14 @@
 //
 // # The loader's tasks
 //
-// embed.js draws the launcher in seven short tasks, none of them above 5 ms at CPU 4×,
+// embed.js draws the launcher in a few short tasks, each about 5 ms at CPU 4× or less,
 // so that the page can breathe between them. What they are made of, measured in
 // Chromium 156 in thread time × 4 (webbench -only loader): the script itself 4 ms,
 // of which a script that only asks for its own element takes 3, and one that does
-// nothing 1; elements and shadow root 3 + 2; the style sheet 3; the icon 3; the
-// handlers 3; the attachment 2. The style sheet was a task of 10 to 14 ms: a constructed
+// nothing 1; elements and shadow root 4 to 5; the style sheet 4; the icon 3; handlers
+// and attachment 4 to 5. Three tasks more were rejected: none was above 4 ms, but the
+// launcher, which waits behind the page's own work each time, came later at mid.
+// The style sheet was a task of 10 to 14 ms: a constructed
 // sheet's first text costs three to four times what any later one does (1.4 ms against
 // 0.4 without throttling, for each new sheet; two smaller sheets pay twice),
 // wherefore it gets an empty one first.

@@ -64,16 +64,14 @@ function shadow() {
   data = script.dataset;
   box = make('div');
   root = box.attachShadow({mode: 'open'});
-}
-function parts() {
   panel = make('div', 'p', 0, root);
   button = make('button', '', {type: 'button', 'aria-haspopup': 'dialog'}, root);
+}
+function style() {
   sheet = new CSSStyleSheet();
   root.adoptedStyleSheets = [sheet];
   // A sheet's first text costs Chromium three times what any later one does (doc.go).
   sheet.replaceSync('');
-}
-function style() {
   sheet.replaceSync(':host{all:initial!important;position:fixed!important;inset:auto 20px 20px auto!important;z-index:2147483647!important;display:block!important;color-scheme:light dark!important;' +
   'font:500 15px/1.45 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important;--a:#0f6b5c;--t:#fff}' +
   ':host(.l){inset:auto auto 20px 20px!important}*{box-sizing:border-box}' +
@@ -107,7 +105,6 @@ function act() {
     if (!c.saveData && !/2g/.test(c.effectiveType)) load();
   };
   root.addEventListener('keydown', function (e) { if (e.key === 'Escape' && isOpen) close(); });
-  dress();
 }
 // Page swaps (Turbo, htmx) may take the launcher away: it comes back. Outside
 // the body it mostly stays, and so does the frame.
@@ -274,7 +271,8 @@ function Anteroom(name, a, b) {
 Anteroom.attach = attach;
 w.Anteroom = Anteroom;
 // The launcher is made in short tasks, so that the page can breathe between them (doc.go).
-var steps = [shadow, parts, style, draw, act, function () {
+var steps = [shadow, style, draw, function () {
+  act();
   var calls = queue;
   queue = 0;
   attach();
