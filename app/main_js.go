@@ -16,7 +16,6 @@ import (
 
 func main() {
 	breathe() // the program has started: one task
-	guardSockets()
 	s := newShell()
 	surface := s.surface()
 	c := client.New(client.Config{
@@ -42,19 +41,22 @@ func main() {
 			s.dispatch(s.m.Update)
 		}
 	})
+	if vendor := s.hostString("vendor"); vendor != "" && surface == chat.SurfaceWidget {
+		c.Do(store.StartChat{Vendor: vendor}) // before hello, so that one answer brings the chat
+	}
 	go c.Run(context.Background()) // owned by the page: it ends with the document
 	<-first
 	breathe() // the store runs: another
 
-	s.m = ui.NewModel(c, s, &ui.English, ui.Clock{Now: now, Offset: offset})
-	s.device()
 	app.Route(js.Global().Get("location").Get("pathname").String(), func() app.Composer {
 		if withInbox && surface == chat.SurfaceInbox {
 			return &ui.Inbox{M: s.m, Audit: &ui.EnglishAudit, Ready: s.ready}
 		}
 		return &ui.Widget{M: s.m, Ready: s.ready}
 	})
-	breathe() // what the screen is made of stands; go-app draws it in a third
+	breathe() // what the screen is made of stands; go-app draws it in a third, with what has come by then
+	s.m = ui.NewModel(c, s, &ui.English, ui.Clock{Now: now, Offset: offset})
+	s.device()
 	app.RunWhenOnBrowser()
 }
 

@@ -16,6 +16,7 @@ const texts = {
   left: (n) => n + ' left',
   over: (n) => n + ' too many',
 };
+const protocol = 1; // of the socket
 const maxText = 4000, warnText = 3600, maxBytes = 16 << 10;
 const stall = 30000; // a load that takes this long says so and offers Retry
 const settle = 120; // after the panel opened: time for the first letter to arrive before Go starts
@@ -81,6 +82,7 @@ function showQueued() {
 
 function wipe() {
   taken = [];
+  hangUp();
   memory.clear();
   write(session, typedKey, null);
   write(local, queuedKey, null);
@@ -270,6 +272,82 @@ function darken() {
   lightCredential = '';
 }
 
+// ---- the socket: opened and greeted while the module loads, taken by the app's first dial
+// Sockets here hear no "error": nhooyr.io/websocket v1.8.17 closes a connection from
+// inside its error listener (ws_js.go, OnError), which waits for a mutex that a Close
+// under way holds until the close event comes. JavaScript delivers no event while a
+// listener waits: the page hangs for good. It happens when a socket fails while it is
+// being closed, for example because the server's close frame crossed ours. Every error
+// is followed by a close event, which says all there is to say.
+class Socket extends WebSocket {
+  addEventListener(type, ...rest) { if (type !== 'error') super.addEventListener(type, ...rest); }
+}
+// Early says what the app will say first, word for word, and holds what is answered
+// until the app has said it. Where the app says anything else the socket ends.
+class Early extends Socket {
+  constructor(url, words) {
+    super(url);
+    this.words = words;
+    this.held = [];
+    this.onopen = () => super.send(words);
+    this.onclose = () => { if (dialed === this) dialed = null; };
+    this.onmessage = (e) => {
+      if (!this.held) { if (this.hear) this.hear(e); } else if (this.held.push(e.data) > 64) this.close(); // nobody comes
+    };
+  }
+  addEventListener(type, fn) {
+    if (type === 'message') this.hear = fn;
+    else if (type === 'open' && this.readyState === 1) setTimeout(fn, 0, new Event('open')); // it has missed it
+    else super.addEventListener(type, fn);
+  }
+  removeEventListener(type, fn) {
+    if (type === 'message') this.hear = null; else super.removeEventListener(type, fn);
+  }
+  send(data) {
+    const words = this.words;
+    this.words = '';
+    if (words) {
+      if (data !== words && !data.startsWith(words + '\n')) { this.close(); return; }
+      setTimeout(() => { // in a task of its own: Go is calling
+        const data = this.held.join('\n');
+        this.held = null;
+        if (data && this.hear) this.hear(new MessageEvent('message', {data}));
+      });
+      data = data.slice(words.length + 1);
+    }
+    if (data) super.send(data);
+  }
+}
+let dialed = null;
+// dial does it where there is somebody to connect as. The server ends a socket that
+// nobody greets, and the next dial replaces one that has ended.
+function dial() {
+  if (goRuns || dialed && dialed.readyState < 2) return;
+  const user = parse(read(local, prefix + 'session')), guest = widget && parse(read(local, 'chatGuestSession')), who = user || guest;
+  if (!who || typeof who.credential !== 'string' || user && !(user.expires > now())) return;
+  const hello = {version: protocol, credential: who.credential, surface: config.surface};
+  if (!user) hello.guest_session = guest.id;
+  const words = [{hello}, {rooms: {}}];
+  if (widget && host.vendor) words.push({join: {vendor: host.vendor}});
+  try {
+    dialed = new Early(location.origin.replace(/^http/, 'ws') + '/ws' + (user ? '' : '?guest_session=' + encodeURIComponent(guest.id)),
+      words.map((w, i) => JSON.stringify({id: i + 1, ...w})).join('\n'));
+  } catch {}
+}
+function hangUp() {
+  if (dialed) dialed.close();
+  dialed = null;
+}
+window.WebSocket = class extends Socket {
+  constructor(url, ...rest) {
+    const s = dialed;
+    dialed = null;
+    if (s && s.url === url && s.readyState < 2) return s;
+    if (s) s.close();
+    super(url, ...rest);
+  }
+};
+
 // ---- the module
 let policy = {createScriptURL: (u) => u};
 if (window.trustedTypes) {
@@ -344,6 +422,7 @@ function load() {
 async function start() {
   if (running || goRuns || !config.wasm) return;
   running = true;
+  dial();
   const current = load();
   let module;
   try {
@@ -358,6 +437,7 @@ async function start() {
   }
   if (loading !== current) return;
   clearTimeout(stallTimer);
+  dial();
   await quiet();
   await breath();
   if (goRuns || loading !== current) return;

@@ -32,6 +32,13 @@
 // 0.4 without throttling, for each new sheet; two smaller sheets pay twice),
 // wherefore it gets an empty one first.
 //
+// Where storage says who the visitor is, boot.js also opens the socket and greets
+// the server, in the app's own words, once the chat is wanted: connection, list
+// and chat are there when the app is, which takes the socket as the first it opens
+// and, if it says the very same words, the answers. Where it says others, or the
+// visitor leaves meanwhile, that socket ends unheard. Rights are the server's
+// matter: what it sends on this socket is what it would send the app.
+//
 // # window.anteroomBoot
 //
 // The app adopts the shell through one object; nothing else is promised.
