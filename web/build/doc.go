@@ -13,8 +13,8 @@
 //
 //	SLIM=0     the plain standard library and everything else as Go makes it. What
 //	           is made without this is slim: compiled against the shims in
-//	           web/build/shims (its README.md says how), without inlining, with
-//	           its data written anew (data.go) and without line tables
+//	           web/build/shims (its README.md says how), with inlining in
+//	           the runtime only, with its data written anew (data.go) and without line tables
 //	INLINE=1   a slim module with inlining: about a tenth larger, its views diff
 //	           about twice as fast; NOINLINE=1 a plain module without
 //	LINES=1    a slim module whose stack traces show files and lines
