@@ -109,14 +109,16 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-func TestWindow(t *testing.T) {
-	events := func(first, last int64) []chat.Event {
-		var out []chat.Event
-		for s := first; s <= last; s++ {
-			out = append(out, message(s, noon+s, chat.UserIdentity(mia), "Mia", "x"))
-		}
-		return out
+// posted are the events first to last of a room, all messages.
+func posted(first, last int64) []chat.Event {
+	var out []chat.Event
+	for s := first; s <= last; s++ {
+		out = append(out, message(s, noon+s, chat.UserIdentity(mia), "Mia", "x"))
 	}
+	return out
+}
+
+func TestWindow(t *testing.T) {
 	for _, c := range []struct{ first, last, top, lo, hi int64 }{
 		{1, 1, 0, 0, 1},
 		{1, 71, 0, 0, 71},
@@ -130,7 +132,7 @@ func TestWindow(t *testing.T) {
 		{1, 10000, 9990, 9952, 10000}, // never fewer rows than a screen needs
 	} {
 		l := &MessageLog{top: c.top}
-		lo, hi := l.window(events(c.first, c.last))
+		lo, hi := l.window(posted(c.first, c.last))
 		if int64(lo) != c.lo || int64(hi) != c.hi {
 			t.Errorf("events %d to %d, top %d: window %d to %d, want %d to %d", c.first, c.last, c.top, lo, hi, c.lo, c.hi)
 		}
@@ -146,7 +148,7 @@ func TestWindow(t *testing.T) {
 		{500, 5000, 4999, 5099},
 	} {
 		l := &MessageLog{rows: c.rows, top: int64(c.top)}
-		if lo, hi := l.window(events(1, 10000)); lo != c.lo || hi != c.hi || hi-lo > MaxRows {
+		if lo, hi := l.window(posted(1, 10000)); lo != c.lo || hi != c.hi || hi-lo > MaxRows {
 			t.Errorf("a screen of %d rows, top %d: window %d to %d, want %d to %d", c.rows, c.top, lo, hi, c.lo, c.hi)
 		}
 	}

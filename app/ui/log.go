@@ -17,6 +17,9 @@ const (
 	MinRows  = 48
 	StepRows = 24
 	MaxRows  = 100
+	// FirstRows are drawn at first: they fill the screen, and the rest can wait
+	// until the visitor has something to read.
+	FirstRows = 24
 )
 
 const (
@@ -24,6 +27,10 @@ const (
 	atBottom  = 16  // pixels from the bottom that still count as there
 	rowHeight = 38  // pixels of the lowest row that is usual: one line
 )
+
+// restAfter is how long the rows wait that are not on screen at first: until the
+// first picture is there.
+const restAfter = 300 * time.Millisecond
 
 // readAfter is how long the others wait to hear that a message was read: what telling
 // takes, in the store and on the socket, comes after the frame that shows the message.
@@ -42,6 +49,7 @@ type MessageLog struct {
 	top    int64 // seq the window begins at; 0 while it follows the end
 	stick  bool  // the end is on screen and stays there
 	pinned int   // scrollTop when the end was last put on screen; 0 where nothing is known of it
+	first  bool  // only FirstRows are drawn yet
 	rows   int   // the fewest rows that fill the screen and what lies near its edges; 0 until it was looked at
 	fresh  bool  // something new is below the screen
 	head   int64 // the newest seq that was drawn
@@ -68,7 +76,9 @@ type anchor struct {
 }
 
 // OnInit begins at the end.
-func (l *MessageLog) OnInit() { l.stick, l.jumped, l.placed, l.shown = true, l.Jump, l.Place, l.Place }
+func (l *MessageLog) OnInit() {
+	l.first, l.stick, l.jumped, l.placed, l.shown = app.IsClient, true, l.Jump, l.Place, l.Place
+}
 
 // OnMount goes to the end and watches the size: the end stays on screen when
 // the composer grows or the keyboard comes up.
@@ -90,6 +100,12 @@ func (l *MessageLog) OnMount(ctx app.Context) {
 		l.watch.Call("observe", l.JSValue().Call("querySelector", ".log"))
 	}
 	l.after()
+	if l.first {
+		ctx.After(restAfter, func(ctx app.Context) {
+			l.first = false
+			l.after()
+		})
+	}
 }
 
 // OnDismount lets the observer go.
@@ -131,7 +147,7 @@ func (l *MessageLog) news(rv *store.RoomView) bool {
 func (l *MessageLog) measure(el app.Value) {
 	was := l.least()
 	l.rows = (el.Get("clientHeight").Int()+nearEdge)/rowHeight + 8
-	if l.least() > was {
+	if l.least() > was && !l.first {
 		l.redraw()
 	}
 }
@@ -146,6 +162,9 @@ func (l *MessageLog) window(events []chat.Event) (lo, hi int) {
 		return 0, 0
 	}
 	first := events[0].Seq
+	if l.top == 0 && l.first {
+		return max(0, n-FirstRows), n
+	}
 	if l.top == 0 {
 		start := (events[n-1].Seq - int64(least)) / StepRows * StepRows
 		return int(max(0, start-first)), n

@@ -230,3 +230,18 @@ func TestTheLineAboveStaysUntilTheBeginning(t *testing.T) {
 		}
 	}
 }
+
+// Until the log has been on screen it draws what fills the screen, and then the rest.
+func TestFirstRows(t *testing.T) {
+	for _, n := range []int64{1, FirstRows, FirstRows + 1, 40, 10000} {
+		l := &MessageLog{first: true}
+		lo, hi := l.window(posted(1, n))
+		if hi != int(n) || hi-lo != int(min(n, FirstRows)) {
+			t.Errorf("of %d events %d to %d at first", n, lo, hi)
+		}
+		l.first = false
+		if lo, hi = l.window(posted(1, n)); hi != int(n) || hi-lo < int(min(n, MinRows)) {
+			t.Errorf("of %d events %d to %d then", n, lo, hi)
+		}
+	}
+}
