@@ -324,7 +324,9 @@ func TestConnectAndClose(t *testing.T) {
 	began := time.Now()
 	turn(cycles)
 	rate := float64(cycles) / time.Since(began).Seconds()
-	await(t, "goroutines to end", func() bool { return s.metric("go_goroutines") <= goroutines*1.1+5 })
+	// The gateway keeps its desks (gateway/desk.go), here at most one for each of the
+	// 32 who come and go; how many of them the warming up made is chance.
+	await(t, "goroutines to end", func() bool { return s.metric("go_goroutines") <= goroutines*1.1+5+32 })
 	after := s.rss()
 	if *soak && after > base*110/100+(8<<20) {
 		t.Errorf("B: %d MiB after %d sockets, %d before", after>>20, cycles, base>>20)
