@@ -324,11 +324,17 @@ let dialed = null;
 function dial() {
   if (goRuns || dialed && dialed.readyState < 2) return;
   const user = parse(read(local, prefix + 'session')), guest = widget && parse(read(local, 'chatGuestSession')), who = user || guest;
-  if (!who || typeof who.credential !== 'string' || user && !(user.expires > now())) return;
+  // As strictly as the app reads them (store/keys.go): of what is not ours nothing is ever sent.
+  const is = (v, form) => typeof v === 'string' && form.test(v);
+  const ours = (keys) => who && who.v === 1 && Object.keys(who).every((k) => keys.includes(k)) && is(who.revoke, /^(rv_[\w-]{43})?$/);
+  if (user ? !ours(['v', 'credential', 'revoke', 'user', 'name', 'expires', 'stamp', 'nonce', 'older']) ||
+      !is(user.credential, /^as_[\w-]{43}$/) || !is(user.user, /^u_[a-z2-7]{25}[aeimquy4]$/) || !(user.expires > now())
+    : !ours(['v', 'id', 'credential', 'revoke']) ||
+      !is(guest.id, /^g_[a-z2-7]{25}[aeimquy4]$/) || !is(guest.credential, /^gs_[a-z2-7]{26}_[\w-]{43}$/) || guest.credential.slice(3, 29) !== guest.id.slice(2)) return;
   const hello = {version: protocol, credential: who.credential, surface: config.surface};
   if (!user) hello.guest_session = guest.id;
   const words = [{hello}, {rooms: {}}];
-  if (widget && host.vendor) words.push({join: {vendor: host.vendor}});
+  if (widget && /^[a-z0-9-]+$/.test(host.vendor)) words.push({join: {vendor: host.vendor}});
   try {
     dialed = new Early(location.origin.replace(/^http/, 'ws') + '/ws' + (user ? '' : '?guest_session=' + encodeURIComponent(guest.id)),
       words.map((w, i) => JSON.stringify({id: i + 1, ...w})).join('\n'));
