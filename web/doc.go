@@ -18,6 +18,13 @@
 // letters, before that; boot.js finds them there, behind what was kept, and sends what
 // stood there when Enter was pressed.
 //
+// Where storage says who the visitor is, boot.js also opens the socket and greets
+// the server, in the app's own words, once the chat is wanted: connection, list
+// and chat are there when the app is, which takes the socket as the first it opens
+// and, if it says the very same words, the answers. Where it says others, or the
+// visitor leaves meanwhile, that socket ends unheard. Rights are the server's
+// matter: what it sends on this socket is what it would send the app.
+//
 // # The loader's tasks
 //
 // embed.js draws the launcher in a few short tasks, each about 5 ms at CPU 4× or less,
@@ -26,18 +33,12 @@
 // of which a script that only asks for its own element takes 3, and one that does
 // nothing 1; elements and shadow root 4 to 5; the style sheet 4; the icon 3; handlers
 // and attachment 4 to 5. Three tasks more were rejected: none was above 4 ms, but the
-// launcher, which waits behind the page's own work each time, came later at mid.
+// launcher, which waits behind the page's own work each time, came later at mid in
+// one of two sets of runs.
 // The style sheet was a task of 10 to 14 ms: a constructed
 // sheet's first text costs three to four times what any later one does (1.4 ms against
 // 0.4 without throttling, for each new sheet; two smaller sheets pay twice),
 // wherefore it gets an empty one first.
-//
-// Where storage says who the visitor is, boot.js also opens the socket and greets
-// the server, in the app's own words, once the chat is wanted: connection, list
-// and chat are there when the app is, which takes the socket as the first it opens
-// and, if it says the very same words, the answers. Where it says others, or the
-// visitor leaves meanwhile, that socket ends unheard. Rights are the server's
-// matter: what it sends on this socket is what it would send the app.
 //
 // # window.anteroomBoot
 //
