@@ -49,6 +49,21 @@ func (d *Doc) greeted() {
 	}
 }
 
+// returning is the chat of a guest who has written text before: greeted by the
+// shell, its module held up until ungate.
+func (s *Server) returning(t *testing.T, text string) *Doc {
+	t.Helper()
+	tab := visitor(t, "guest").open(s.shop + "/products/blue-bowl")
+	chat := tab.openChat()
+	chat.say(text)
+	chat.delivered(text)
+	tab.before(recorder + gated)
+	tab.visit(s.shop + "/products/blue-bowl")
+	chat = tab.shell()
+	chat.greeted()
+	return chat
+}
+
 // The shell greets the server while the module loads. The app takes that socket
 // as its own: it says nothing twice and opens no other, and the chat is there in
 // its first picture.
@@ -64,14 +79,7 @@ func TestGreetedWhileLoading(t *testing.T) {
 		}
 	}
 	t.Run("guest", func(t *testing.T) {
-		tab := visitor(t, "guest").open(s.shop + "/products/blue-bowl")
-		chat := tab.openChat()
-		chat.say("Is it blue?")
-		chat.delivered("Is it blue?")
-		tab.before(recorder + gated)
-		tab.visit(s.shop + "/products/blue-bowl")
-		chat = tab.shell()
-		chat.greeted()
+		chat := s.returning(t, "Is it blue?")
 		taken(t, chat, "Is it blue?")
 		chat.say("Still here")
 		chat.delivered("Still here")
@@ -90,14 +98,7 @@ func TestGreetedWhileLoading(t *testing.T) {
 // and the app makes its own.
 func TestGreetedForAnother(t *testing.T) {
 	s := serve(t, sameSite)
-	tab := visitor(t, "guest").open(s.shop + "/products/blue-bowl")
-	chat := tab.openChat()
-	chat.say("About the bowl")
-	chat.delivered("About the bowl")
-	tab.before(recorder + gated)
-	tab.visit(s.shop + "/products/blue-bowl")
-	chat = tab.shell()
-	chat.greeted()
+	chat := s.returning(t, "About the bowl")
 	chat.mustEval(`anteroomBoot.host.vendor = ''; ungate()`, nil)
 	await(t, "go-app", chat.live)
 	await(t, "a socket of the app's own", func() (bool, error) {
