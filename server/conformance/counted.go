@@ -116,6 +116,10 @@ func (c countedReader) RoomsOfVendor(id chat.VendorID) ([]chat.RoomID, error) {
 	return c.reader().RoomsOfVendor(id)
 }
 
+func (c countedReader) Facts(p chat.Principal, room chat.RoomID) (storage.Facts, error) {
+	return c.reader().Facts(p, room)
+}
+
 func (c countedReader) Participant(room chat.RoomID, user chat.UserID) (bool, error) {
 	return c.reader().Participant(room, user)
 }

@@ -27,6 +27,7 @@ func Storage(t *testing.T, open Open) {
 		{"rooms: ids and client ids are unique, some fields change", rooms},
 		{"rooms: a caller's open room with a vendor", openRoomWith},
 		{"participants are kept both ways", participants},
+		{"facts: everything a decision needs at once", facts},
 		{"append: dense, repeatable, conflicting", appends},
 		{"events: pages both ways", eventPages},
 		{"read marks move forward only", readMarks},

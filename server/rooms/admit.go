@@ -137,21 +137,27 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 // is yes. w is nil in a transaction that only reads.
 func (s *Service) decide(r storage.Reader, w storage.Writer, p chat.Principal, room chat.RoomID, action access.Action) (*admitted, verdict, error) {
 	now := s.now()
-	c, err := factsOf(r, p, now)
+	f, err := r.Facts(p, room)
 	if err != nil {
-		return nil, verdict{}, fmt.Errorf("read the caller's facts: %w", err)
+		return nil, verdict{}, fmt.Errorf("read the facts of room %s and the caller: %w", room, err)
 	}
-	return s.decideFor(r, w, c, room, action, now)
+	c := callerOf(p, f, now)
+	return s.decideOn(r, w, c, room, f.Room, f.Participant, action, now)
 }
 
 // decideFor is decide for a caller whose facts this transaction has read.
 func (s *Service) decideFor(r storage.Reader, w storage.Writer, c caller, room chat.RoomID, action access.Action, now int64) (*admitted, verdict, error) {
-	row, facts, err := roomFacts(r, c, room)
+	row, participant, err := roomFacts(r, c, room)
 	if err != nil {
 		return nil, verdict{}, fmt.Errorf("read the facts of room %s: %w", room, err)
 	}
-	v := verdict{caller: c, room: room, guest: row.GuestSession, action: action, at: now}
-	v.decision = access.Decide(access.Query{Action: action, Caller: c.facts, Room: facts})
+	return s.decideOn(r, w, c, room, row, participant, action, now)
+}
+
+// decideOn is decide on what this transaction has read of the caller and the room.
+func (s *Service) decideOn(r storage.Reader, w storage.Writer, c caller, room chat.RoomID, row storage.Room, participant bool, action access.Action, now int64) (_ *admitted, v verdict, err error) {
+	v = verdict{caller: c, room: room, guest: row.GuestSession, action: action, at: now}
+	v.decision = access.Decide(access.Query{Action: action, Caller: c.facts, Room: factsOfRoom(row, room, participant)})
 	s.observe(v)
 	if !v.decision.Allowed || s.decisions.wants(action) {
 		if v.participants, err = r.Participants(room); err != nil {

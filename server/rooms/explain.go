@@ -100,10 +100,11 @@ func (s *Service) explain(r storage.Reader, room chat.RoomID, about Subject) (Ex
 	if about.User != "" {
 		c.facts.SessionAlive = true
 	}
-	row, facts, err := roomFacts(r, c, room)
+	row, participant, err := roomFacts(r, c, room)
 	if err != nil {
 		return Explanation{}, err
 	}
+	facts := factsOfRoom(row, room, participant)
 	participants, err := r.Participants(room)
 	if err != nil {
 		return Explanation{}, err

@@ -30,57 +30,43 @@ var (
 // factsOf reads the facts about a principal again. The error is storage's;
 // a principal that is over is a caller whose dead is set.
 func factsOf(r storage.Reader, p chat.Principal, now int64) (caller, error) {
+	f, err := r.Facts(p, "")
+	return callerOf(p, f, now), err
+}
+
+// callerOf is who p is by the facts.
+func callerOf(p chat.Principal, f storage.Facts, now int64) caller {
 	c := caller{p: p}
 	if p.Kind == chat.KindUser && p.User == "" || p.Kind == chat.KindGuest && p.GuestSession == "" {
 		c.dead = errEnded // names nobody; the zero facts are denied
-		return c, nil
+		return c
 	}
 	switch p.Kind {
 	case chat.KindUser:
-		session, err := optional(r.AccountSession(p.Session))
-		if err != nil {
-			return c, err
-		}
-		user, err := optional(r.User(p.User))
-		if err != nil {
-			return c, err
-		}
-		c.user, c.name, c.identity, c.ends = p.User, user.Name, chat.UserIdentity(p.User), session.Ends()
+		c.user, c.name, c.identity, c.ends = p.User, f.Name, chat.UserIdentity(p.User), f.Session.Ends
 		c.facts = access.Caller{
-			SessionAlive: session.User == p.User && session.Alive(now),
-			User:         &access.User{ID: p.User, Active: user.Active, Role: user.Role},
+			SessionAlive: f.SessionUser == p.User && f.Session.Alive(now),
+			User:         &access.User{ID: p.User, Active: f.Active, Role: f.Role},
 		}
-		c.admin = user.Role == chat.RoleAdmin
+		c.admin = f.Role == chat.RoleAdmin
 		switch {
-		case session.User == p.User && session.RevokedAt == 0 && !session.Alive(now):
+		case f.SessionUser == p.User && f.Session.RevokedAt == 0 && !f.Session.Alive(now):
 			c.dead = errExpired
-		case !c.facts.SessionAlive, !user.Active:
+		case !c.facts.SessionAlive, !f.Active:
 			c.dead = errEnded
 		}
 	case chat.KindGuest:
-		g, err := optional(r.GuestSession(p.GuestSession))
-		if err != nil {
-			return c, err
-		}
 		// A guest principal from before the link was made with a secret that
 		// the link has killed.
-		alive := g.ID == p.GuestSession && g.LinkedUser == p.User && g.Alive(now)
+		alive := f.LinkedUser == p.User && f.Guest.Alive(now)
 		c.facts.Guest = &access.Guest{ID: p.GuestSession, Alive: alive}
-		c.name, c.identity, c.ends = chat.GuestLabel(p.GuestSession), chat.GuestIdentity(p.GuestSession), g.Ends()
-		if g.LinkedUser != "" {
-			user, err := optional(r.User(g.LinkedUser))
-			if err != nil {
-				return c, err
-			}
-			login, err := optional(r.AccountSession(g.LinkedBy))
-			if err != nil {
-				return c, err
-			}
-			c.facts.Guest.Linked = &access.User{ID: g.LinkedUser, Active: user.Active, Role: user.Role}
-			c.facts.Guest.LoginAlive = login.User == g.LinkedUser && login.Alive(now)
-			c.user, c.name, c.identity = g.LinkedUser, user.Name, chat.UserIdentity(g.LinkedUser)
-			c.ends = min(c.ends, login.Ends())
-			if !c.facts.Guest.LoginAlive || !user.Active {
+		c.name, c.identity, c.ends = chat.GuestLabel(p.GuestSession), chat.GuestIdentity(p.GuestSession), f.Guest.Ends
+		if f.LinkedUser != "" {
+			c.facts.Guest.Linked = &access.User{ID: f.LinkedUser, Active: f.Active, Role: f.Role}
+			c.facts.Guest.LoginAlive = f.SessionUser == f.LinkedUser && f.Session.Alive(now)
+			c.user, c.name, c.identity = f.LinkedUser, f.Name, chat.UserIdentity(f.LinkedUser)
+			c.ends = min(c.ends, f.Session.Ends)
+			if !c.facts.Guest.LoginAlive || !f.Active {
 				c.dead = errEnded
 			}
 		}
@@ -90,7 +76,7 @@ func factsOf(r storage.Reader, p chat.Principal, now int64) (caller, error) {
 	default:
 		c.dead = errNobody
 	}
-	return c, nil
+	return c
 }
 
 // optional turns an absent row into its zero value: absence is a fact like
@@ -105,18 +91,11 @@ func optional[T any](v T, err error) (T, error) {
 
 // roomFacts reads what a decision needs of a room. It makes the same reads
 // whether the room exists or not.
-func roomFacts(r storage.Reader, c caller, id chat.RoomID) (storage.Room, access.Room, error) {
-	row, err := optional(r.Room(id))
-	if err != nil {
-		return row, access.Room{}, err
+func roomFacts(r storage.Reader, c caller, id chat.RoomID) (row storage.Room, participant bool, err error) {
+	if row, err = optional(r.Room(id)); err == nil && c.user != "" {
+		participant, err = r.Participant(id, c.user)
 	}
-	participant := false
-	if c.user != "" {
-		if participant, err = r.Participant(id, c.user); err != nil {
-			return row, access.Room{}, err
-		}
-	}
-	return row, factsOfRoom(row, id, participant), nil
+	return row, participant, err
 }
 
 func factsOfRoom(row storage.Room, id chat.RoomID, participant bool) access.Room {

@@ -195,6 +195,21 @@ func (r reader) Participant(room chat.RoomID, user chat.UserID) (bool, error) {
 	return ok, nil
 }
 
+func (r reader) Facts(p chat.Principal, room chat.RoomID) (Facts, error) {
+	f := Facts{Room: r.s.rooms[room]}
+	login, user := p.Session, p.User
+	if p.Kind == chat.KindGuest {
+		g := r.s.guests[p.GuestSession]
+		f.Guest, f.LinkedUser = g.Life(), g.LinkedUser
+		login, user = g.LinkedBy, g.LinkedUser
+	}
+	s, u := r.s.sessions[login], r.s.users[user]
+	f.Session, f.SessionUser = s.Life(), s.User
+	f.User, f.Name, f.Role, f.Active = u.ID, u.Name, u.Role, u.Active
+	_, f.Participant = slices.BinarySearch(r.s.participants[room], user)
+	return f, nil
+}
+
 func (r reader) Participants(room chat.RoomID) ([]chat.UserID, error) {
 	return slices.Clone(r.s.participants[room]), nil
 }

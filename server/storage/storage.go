@@ -92,6 +92,9 @@ type Reader interface {
 	// RoomsOfVendor lists a vendor's rooms, in order of id.
 	RoomsOfVendor(id chat.VendorID) ([]chat.RoomID, error)
 	Participant(room chat.RoomID, user chat.UserID) (bool, error)
+	// Facts reads what a decision about p and a room is made on, in one go, as
+	// every command of a socket needs it. What does not exist is zero, not an error.
+	Facts(p chat.Principal, room chat.RoomID) (Facts, error)
 	// Participants lists a room's participants in order of id.
 	Participants(room chat.RoomID) ([]chat.UserID, error)
 	// Members lists a room's participants in order of id as the room shows them:
@@ -202,18 +205,16 @@ type BurnableToken struct {
 	Expires int64
 }
 
-// Alive tells whether the session is good at now.
-func (s AccountSession) Alive(now int64) bool {
-	return s.RevokedAt == 0 && now < s.Ends()
+// Life tells how long the session lives.
+func (s AccountSession) Life() Life {
+	return life(s.LastSeenAt, s.IdleMS, s.ExpiresAt, s.RevokedAt)
 }
 
+// Alive tells whether the session is good at now.
+func (s AccountSession) Alive(now int64) bool { return s.Life().Alive(now) }
+
 // Ends is when the session expires if nobody uses it any more.
-func (s AccountSession) Ends() int64 {
-	if idle := s.LastSeenAt + s.IdleMS; s.IdleMS > 0 && idle < s.ExpiresAt {
-		return idle
-	}
-	return s.ExpiresAt
-}
+func (s AccountSession) Ends() int64 { return s.Life().Ends }
 
 // GuestSession is an anonymous visitor.
 type GuestSession struct {
@@ -231,17 +232,48 @@ type GuestSession struct {
 	LinkedAt   int64
 }
 
-// Alive tells whether the session is good at now (whether its link's log-in lives is another question).
-func (g GuestSession) Alive(now int64) bool {
-	return g.RevokedAt == 0 && now < g.Ends()
+// Life tells how long the session lives (whether its link's log-in lives is another question).
+func (g GuestSession) Life() Life {
+	return life(g.LastSeenAt, g.IdleMS, g.ExpiresAt, g.RevokedAt)
 }
 
+// Alive tells whether the session is good at now.
+func (g GuestSession) Alive(now int64) bool { return g.Life().Alive(now) }
+
 // Ends is when the session expires if nobody uses it any more.
-func (g GuestSession) Ends() int64 {
-	if idle := g.LastSeenAt + g.IdleMS; g.IdleMS > 0 && idle < g.ExpiresAt {
-		return idle
+func (g GuestSession) Ends() int64 { return g.Life().Ends }
+
+// Life is how long a session lives; the zero Life has never begun.
+type Life struct {
+	Ends      int64 // when it expires if nobody uses it any more
+	RevokedAt int64 // 0 while it was not revoked
+}
+
+// Alive tells whether the session is good at now.
+func (l Life) Alive(now int64) bool { return l.RevokedAt == 0 && now < l.Ends }
+
+func life(seen, idle, expires, revoked int64) Life {
+	if idle > 0 {
+		expires = min(expires, seen+idle)
 	}
-	return g.ExpiresAt
+	return Life{Ends: expires, RevokedAt: revoked}
+}
+
+// Facts is what a decision about a principal and a room is made on. "The
+// session" is the principal's account session, or the one that linked their
+// guest session; "the user" is the principal's, or whom their guest session is
+// linked to.
+type Facts struct {
+	Session     Life
+	SessionUser chat.UserID // whose the session is
+	Guest       Life        // of the guest session
+	LinkedUser  chat.UserID // of the guest session; "" while it is not linked
+	User        chat.UserID // "" if there is no such user
+	Name        string
+	Role        chat.Role
+	Active      bool
+	Room        Room
+	Participant bool // of the user in the room
 }
 
 // Room is a room's row.

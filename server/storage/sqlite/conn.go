@@ -27,13 +27,13 @@ type conn struct {
 	// changed tells that a statement changed something, or may have, since it
 	// was last set to false.
 	changed bool
-	// What the transaction has seen last: a right is decided on it in the same
-	// transaction, and every statement that may change something forgets it.
+	// What the transaction has seen last of a room; every statement that may
+	// change something forgets it.
 	room  roomKey
-	user  storage.User
 	epoch string // "" until it was read; it stays while the database is open
-	// ids are numbers of ids that commits have made durable, or that this
-	// transaction made; a rollback forgets them. They give no right.
+	// ids are numbers of ids and rooms that commits have made durable, or that
+	// this transaction made; a rollback forgets them. They give no right: who
+	// finds a row by its number sees in the row whose it is.
 	ids  map[string]int64
 	sent map[[2]int64]struct{} // rows of senders, likewise
 }
@@ -81,9 +81,7 @@ func (c *conn) fail(err error) error {
 }
 
 // forget drops what was read.
-func (c *conn) forget() {
-	c.room, c.user = roomKey{}, storage.User{}
-}
+func (c *conn) forget() { c.room = roomKey{} }
 
 // remember keeps the number of an id.
 func (c *conn) remember(id string, n int64) {

@@ -38,9 +38,7 @@ func (r reader) Epoch() (string, error) {
 	return epoch, err
 }
 
-const userColumns = "u.id, u.username, u.name, u.role, u.active, u.password_hash, u.issuer, u.subject, u.created_at"
-
-const selectUser = "SELECT " + userColumns + " FROM users u "
+const selectUser = "SELECT u.id, u.username, u.name, u.role, u.active, u.password_hash, u.issuer, u.subject, u.created_at FROM users u "
 
 func scanUser(s *stmt) (storage.User, error) {
 	return storage.User{
@@ -50,9 +48,6 @@ func scanUser(s *stmt) (storage.User, error) {
 }
 
 func (r reader) User(id chat.UserID) (storage.User, error) {
-	if id != "" && r.c.user.ID == id {
-		return r.c.user, nil
-	}
 	return one(r.c, scanUser, selectUser+"WHERE u.id = ?", string(id))
 }
 
@@ -94,10 +89,8 @@ func (r reader) VendorsOf(id chat.UserID) ([]chat.Vendor, error) {
 	return all(r.c, scanVendor, selectVendor+"JOIN vendor_members m ON m.vendor = v.id WHERE m.user = ? ORDER BY v.name, v.id", string(id))
 }
 
-const sessionColumns = `s.id, s.user, s.token, s.revoke, s.surface, s.created_at, s.last_seen_at, s.expires_at, s.idle_ms,
-	s.revoked_at, s.host_tokens, s.client`
-
-const selectSession = "SELECT " + sessionColumns + " FROM account_sessions s "
+const selectSession = `SELECT id, user, token, revoke, surface, created_at, last_seen_at, expires_at, idle_ms, revoked_at,
+	host_tokens, client FROM account_sessions `
 
 func scanSession(s *stmt) (a storage.AccountSession, err error) {
 	a.ID, a.User = chat.AccountSessionID(s.text()), chat.UserID(s.text())
@@ -119,12 +112,7 @@ func burnable(tokens string) (out []storage.BurnableToken, err error) {
 }
 
 func (r reader) AccountSession(id chat.AccountSessionID) (storage.AccountSession, error) {
-	// Whoever asks for a session by its id asks for its user next.
-	return one(r.c, func(s *stmt) (storage.AccountSession, error) {
-		a, err := scanSession(s)
-		r.c.user, _ = scanUser(s)
-		return a, err
-	}, "SELECT "+sessionColumns+", "+userColumns+" FROM account_sessions s JOIN users u ON u.id = s.user WHERE s.id = ?", string(id))
+	return one(r.c, scanSession, selectSession+"WHERE id = ?", string(id))
 }
 
 func (r reader) AccountSessionByToken(h storage.Hash) (storage.AccountSession, error) {
