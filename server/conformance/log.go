@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"anteroom/server/storage"
@@ -117,6 +119,74 @@ func eventPages(t *testing.T, w *world) {
 	w.view(func(r storage.Reader) {
 		got, err := r.Events(storage.EventQuery{Room: "r_z", Limit: 5})
 		equal(t, "an unknown room", got, err, nil)
+	})
+}
+
+// longLog: whatever the length of a log, each of its pages is what was appended,
+// a mark counts what came before it, and a link moves all that was sent.
+func longLog(t *testing.T, w *world) {
+	w.shop()
+	var log []chat.Event
+	for _, head := range []int{1, 2, 31, 32, 33, 64, 65, 97, 150} {
+		before := log
+		w.update(func(s storage.Writer) error {
+			log = slices.Clone(before)
+			for i := len(log); i < head; i++ { // beside another room's, and not messages alone
+				e := message("g_abcd", chat.ClientID(fmt.Sprint("m", i)), fmt.Sprint("text ", i), int64(i))
+				if i%7 == 3 {
+					e = chat.Event{Kind: chat.ParticipantAdded, Sender: "u_mia", At: int64(i), Member: &chat.Member{User: "u_ada", Name: "Ada"}}
+				}
+				stored, _, err := s.Append("r_a", e)
+				if err := first(err, say(s, "r_b", "u_ada", "", int64(i))); err != nil {
+					return err
+				}
+				log = append(log, stored)
+			}
+			return nil
+		})
+		w.view(func(r storage.Reader) {
+			for _, limit := range []int{1, 2, 16, 31, 33, 50, 1000} {
+				for at := range int64(head + 2) {
+					got, err := r.Events(storage.EventQuery{Room: "r_a", After: at, Limit: limit})
+					rest := log[min(at, int64(head)):]
+					equal(t, fmt.Sprintf("%d after %d of %d", limit, at, head), got, err, rest[:min(limit, len(rest))])
+					if at > 0 {
+						got, err = r.Events(storage.EventQuery{Room: "r_a", After: at, Before: at + 20, Limit: limit})
+						rest = rest[:min(19, len(rest))]
+						equal(t, fmt.Sprintf("%d between %d and %d of %d", limit, at, at+20, head), got, err, rest[:min(limit, len(rest))])
+						got, err = r.Events(storage.EventQuery{Room: "r_a", Before: at, Limit: limit})
+						rest = log[:min(at-1, int64(head))]
+						equal(t, fmt.Sprintf("%d before %d of %d", limit, at, head), got, err, rest[max(0, len(rest)-limit):])
+					}
+				}
+			}
+			newest := log[len(log)-1]
+			for i := len(log) - 1; newest.Kind != chat.MessagePosted; i-- {
+				newest = log[i]
+			}
+			got, err := r.LastMessage("r_a")
+			equal(t, fmt.Sprintf("the newest message of %d", head), got, err, newest)
+		})
+	}
+	w.update(func(s storage.Writer) error {
+		messages := int64(0)
+		for _, e := range log {
+			if e.Kind == chat.MessagePosted {
+				messages++
+			}
+			m, _, err := s.SetRead("r_a", chat.Identity(fmt.Sprint("u_", e.Seq)), e.Seq)
+			equal(t, fmt.Sprintf("the mark at %d", e.Seq), m, err, storage.Mark{Seq: e.Seq, Messages: messages})
+		}
+		return s.MoveIdentity("g_abcd", "u_ada")
+	})
+	w.view(func(r storage.Reader) {
+		for _, e := range log {
+			if e.ClientID == "" {
+				continue
+			}
+			sent, err := r.Sent("u_ada", e.ClientID)
+			equal(t, "sent as "+string(e.ClientID), sent, err, storage.Sent{Room: "r_a", Seq: e.Seq})
+		}
 	})
 }
 

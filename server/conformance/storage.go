@@ -30,6 +30,7 @@ func Storage(t *testing.T, open Open) {
 		{"facts: everything a decision needs at once", facts},
 		{"append: dense, repeatable, conflicting", appends},
 		{"events: pages both ways", eventPages},
+		{"events: a long log gives every page and mark", longLog},
 		{"read marks move forward only", readMarks},
 		{"move identity: ids and marks change hands", moveIdentity},
 		{"list: order, filters, unread, search", lists},

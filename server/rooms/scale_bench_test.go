@@ -89,13 +89,15 @@ func BenchmarkHistoryPage(b *testing.B) {
 	}
 	do("BEGIN IMMEDIATE")
 	do(`WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < ?1)
-		INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages)
-		SELECT ?2, i, i, ?3, ?4, 'Ada Lindqvist', printf('%020d', i), printf('%0200d', i), '', i FROM s`,
+		INSERT INTO events (n, room, seq, at, kind, sender, sender_name, client_id, text, member, messages, prev)
+		SELECT i, ?2, i, i, ?3, ?4, 'Ada Lindqvist', printf('%020d', i), printf('%0200d', i), '', i, i - 1 FROM s`,
 		messages, n, string(chat.MessagePosted), string(a.senders[0].User))
-	do("UPDATE heads SET head = ?1, messages = ?1, last_message = ?1 WHERE room = ?2", messages, n)
+	do("UPDATE heads SET head = ?1, newest = ?1, messages = ?1, newest_message = ?1 WHERE room = ?2", messages, n)
+	do("CREATE TABLE bare AS SELECT * FROM events")
+	do("CREATE UNIQUE INDEX bare_room ON bare (room, seq)")
 	do("COMMIT")
 	do("PRAGMA wal_checkpoint(TRUNCATE)")
-	statement := raw.Prep(`SELECT seq, at, kind, sender, sender_name, client_id, text, member FROM events
+	statement := raw.Prep(`SELECT seq, at, kind, sender, sender_name, client_id, text, member FROM bare
 		WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq`)
 	count := func(n int, err error) error {
 		if err == nil && n != 50 {

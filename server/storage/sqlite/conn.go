@@ -43,8 +43,11 @@ const maxIDs = 16384
 
 // roomKey is what is needed of a room again and again within a transaction.
 type roomKey struct {
-	id                chat.RoomID // "" for none
-	n, head, messages int64
+	id       chat.RoomID // "" for none
+	n        int64
+	head     int64 // seq of the newest event
+	newest   int64 // its row
+	messages int64
 }
 
 // connect opens a database file, which is made if it is missing, and runs

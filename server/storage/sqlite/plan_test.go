@@ -53,6 +53,7 @@ var scans = map[string]string{
 	"SCAN v":                            "all vendors",
 	"SCAN own":                          "a visitor's own rooms, found by index",
 	"SCAN h USING INDEX heads_activity": "an admin's list, to the end of the page",
+	"SCAN sent":                         "what a sender's rooms hold, at a link",
 	"SCAN burned_tokens":                "sweeping",
 	"SCAN account_sessions":             "sweeping",
 	"SCAN guest_sessions":               "sweeping",

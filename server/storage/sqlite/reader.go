@@ -161,55 +161,6 @@ func (r reader) GuestSessionsByLogin(id chat.AccountSessionID) ([]storage.GuestS
 	return all(r.c, scanGuest, selectGuest+"WHERE linked_by = ? AND linked_by <> '' ORDER BY id", string(id))
 }
 
-const selectEvent = "SELECT e.seq, e.at, e.kind, e.sender, e.sender_name, e.client_id, e.text, e.member FROM "
-
-func scanEvent(s *stmt) (e chat.Event, err error) {
-	e.Seq, e.At, e.Kind = s.int(), s.int(), chat.EventKind(s.text())
-	e.Sender, e.SenderName, e.ClientID, e.Text = chat.Identity(s.text()), s.text(), chat.ClientID(s.text()), s.text()
-	if member := s.text(); member != "" {
-		e.Member, err = memberOf(member)
-	}
-	return e, err
-}
-
-func memberOf(text string) (m *chat.Member, err error) {
-	err = json.Unmarshal([]byte(text), &m)
-	return m, err
-}
-
-func (r reader) Events(q storage.EventQuery) ([]chat.Event, error) {
-	k, err := r.key(q.Room)
-	if notFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	from, to, limit := max(q.After, 0), int64(1<<62), int64(max(q.Limit, 0)) // from < seq < to
-	if q.Before > 0 {
-		to = q.Before
-	}
-	if q.Before > 0 && q.After <= 0 {
-		to = min(to, k.head+1)
-		from = max(from, to-1-limit)
-	}
-	var out []chat.Event
-	if n := min(limit, k.head-from, to-1-from); n > 0 {
-		out = make([]chat.Event, 0, n)
-	}
-	err = r.c.each(selectEvent+"events e WHERE e.room = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq LIMIT ?", []any{k.n, from, to, limit},
-		func(s *stmt) error {
-			e, err := scanEvent(s)
-			out = append(out, e)
-			return err
-		})
-	return out, err
-}
-
-func (r reader) LastMessage(room chat.RoomID) (chat.Event, error) {
-	return one(r.c, scanEvent, selectEvent+"rooms r JOIN heads h ON h.room = r.n JOIN events e ON e.room = h.room AND e.seq = h.last_message WHERE r.id = ?", string(room))
-}
-
 func (r reader) Sent(sender chat.Identity, id chat.ClientID) (storage.Sent, error) {
 	return one(r.c, func(s *stmt) (storage.Sent, error) {
 		return storage.Sent{Room: chat.RoomID(s.text()), Seq: s.int()}, nil

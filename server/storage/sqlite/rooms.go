@@ -27,11 +27,11 @@ func scanRoom(s *stmt) (storage.Room, error) {
 
 func (r reader) Room(id chat.RoomID) (storage.Room, error) {
 	return one(r.c, func(s *stmt) (storage.Room, error) {
-		n := s.int()
+		n, newest := s.int(), s.int()
 		room, err := scanRoom(s)
-		r.c.room = roomKey{room.ID, n, room.Head, room.Messages}
+		r.c.room = roomKey{room.ID, n, room.Head, newest, room.Messages}
 		return room, err
-	}, "SELECT r.n, "+roomColumns+" FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
+	}, "SELECT r.n, h.newest, "+roomColumns+" FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
 }
 
 // key is what other tables and Append need of a room.
@@ -40,8 +40,8 @@ func (r reader) key(id chat.RoomID) (roomKey, error) {
 		return r.c.room, nil
 	}
 	k, err := one(r.c, func(s *stmt) (roomKey, error) {
-		return roomKey{id, s.int(), s.int(), s.int()}, nil
-	}, "SELECT r.n, h.head, h.messages FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
+		return roomKey{id, s.int(), s.int(), s.int(), s.int()}, nil
+	}, "SELECT r.n, h.head, h.newest, h.messages FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
 	if err == nil {
 		r.c.room = k
 	}

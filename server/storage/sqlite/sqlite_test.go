@@ -91,7 +91,7 @@ func TestNewerVersion(t *testing.T) {
 	if _, err := Open(t.Context(), path, Options{}); !errors.Is(err, storage.ErrNewer) {
 		t.Errorf("got %v", err)
 	}
-	exec(t, path, "PRAGMA user_version = 3") // the lock was freed
+	exec(t, path, "PRAGMA user_version = 4") // the lock was freed
 	open(t, path).Close()
 }
 

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -136,6 +138,88 @@ func tell(r storage.Reader) (out []any) {
 	}
 	see(r.Audit(0, 9))
 	return out
+}
+
+// A log that an older version made is the chain it would be had it been made now.
+func TestLogOfVersion3(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	c, err := connect(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fstest.MapFS{}
+	for _, name := range []string{"migrations/0001_init.sql", "migrations/0002_log.sql", "migrations/0003_sent.sql"} {
+		script, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old[name] = &fstest.MapFile{Data: script}
+	}
+	if err := migrate(c, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.script(`
+		INSERT INTO ids (n, id) VALUES (1, 'u_ada');
+		INSERT INTO rooms (n, id, name, vendor, guest_session, linked_user, linked_at, creator, client_id, page, closed, created_at, search)
+			SELECT column1, column2, '', '', '', '', 0, 'u_ada', '', '', 0, 0, '' FROM (VALUES (1, 'r_a'), (2, 'r_b'), (3, 'r_empty'));
+		WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 100)
+		INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages, owner)
+			SELECT r.n, i, i, iif(i = 100 AND r.n = 2, 'room_closed', 'message'), 'u_ada', 'Ada', r.id || i, r.id || i, '', i - (i = 100 AND r.n = 2), 1
+			FROM i CROSS JOIN rooms r WHERE r.n < 3;
+		INSERT INTO heads SELECT n, 0, 100, 100, 100, 100 FROM rooms WHERE n = 1 UNION ALL SELECT n, 0, 100, 99, 99, 99 FROM rooms WHERE n = 2
+			UNION ALL SELECT n, 0, 0, 0, 0, 0 FROM rooms WHERE n = 3`); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, path)
+	defer d.Close()
+	for grown := range 3 {
+		if err := d.View(t.Context(), func(r storage.Reader) error {
+			for _, room := range []chat.RoomID{"r_a", "r_b"} {
+				for before := int64(1); before < int64(102+grown); before++ {
+					got, err := r.Events(storage.EventQuery{Room: room, Before: before, Limit: 3})
+					if err != nil {
+						return err
+					}
+					for i, e := range got {
+						if seq := before - int64(len(got)-i); e.Seq != seq || e.Text != fmt.Sprint(room, seq) {
+							t.Errorf("%s: event %d before %d is %+v", room, i, before, e)
+						}
+					}
+					if want := min(3, before-1); int64(len(got)) != want {
+						t.Errorf("%s: %d events before %d, want %d", room, len(got), before, want)
+					}
+				}
+			}
+			for room, want := range map[chat.RoomID]int64{"r_a": 100 + int64(grown), "r_b": 99} {
+				if e, err := r.LastMessage(room); err != nil || e.Seq != want {
+					t.Errorf("the newest message of %s is %+v, %v", room, e, err)
+				}
+			}
+			if e, err := r.LastMessage("r_empty"); !notFound(err) {
+				t.Errorf("the newest message of an empty room is %+v, %v", e, err)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		next := int64(101 + grown)
+		if err := d.Update(t.Context(), func(w storage.Writer) error {
+			if _, created, err := w.Append("r_a", chat.Event{Kind: chat.MessagePosted, Sender: "u_ada", ClientID: "r_a7", Text: "r_a7"}); err != nil || created {
+				t.Errorf("a repeat was created: %t, %v", created, err)
+			}
+			for _, e := range []chat.Event{{Kind: chat.MessagePosted, Text: fmt.Sprint("r_a", next)}, {Kind: chat.RoomClosed, Text: fmt.Sprint("r_b", next)}} {
+				if _, _, err := w.Append(chat.RoomID(e.Text[:3]), e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A database that the first version made is read, and goes on, like a new one.

@@ -126,8 +126,8 @@ func (w writer) CreateRoom(r storage.Room) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.c.exec(`INSERT INTO heads (room, vendor, head, messages, last_active, last_message)
-		SELECT n, ?, 0, 0, created_at, 0 FROM rooms WHERE id = ?`, vendor, string(r.ID)); err != nil {
+	if _, err := w.c.exec(`INSERT INTO heads (room, vendor, head, newest, messages, last_active, newest_message)
+		SELECT n, ?, 0, 0, 0, created_at, 0 FROM rooms WHERE id = ?`, vendor, string(r.ID)); err != nil {
 		return err
 	}
 	return w.refreshSearch("SELECT n FROM rooms WHERE id = ?", string(r.ID))
@@ -230,29 +230,30 @@ func (w writer) Append(id chat.RoomID, e chat.Event) (chat.Event, bool, error) {
 	if message {
 		k.messages++
 	}
-	created, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages, owner)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id, owner) WHERE owner IS NOT NULL DO NOTHING`,
-		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages, owner)
+	created, err := w.c.exec(`INSERT INTO events (room, seq, at, kind, sender, sender_name, client_id, text, member, messages, owner, prev)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id, owner) WHERE owner IS NOT NULL DO NOTHING`,
+		k.n, e.Seq, e.At, string(e.Kind), string(e.Sender), e.SenderName, string(e.ClientID), e.Text, member, k.messages, owner, k.newest)
 	if err != nil {
 		return chat.Event{}, false, err
 	}
 	if created == 0 {
 		return w.repeat(k.n, owner, e)
 	}
+	k.head, k.newest = e.Seq, w.c.db.LastInsertRowID()
 	if n, ok := owner.(int64); ok {
 		if err := w.sentIn(n, k.n); err != nil {
 			return chat.Event{}, false, err
 		}
 	}
 	if message {
-		_, err = w.c.exec("UPDATE heads SET head = ?1, last_message = ?1, messages = ?2, last_active = ?3 WHERE room = ?4", e.Seq, k.messages, e.At, k.n)
+		_, err = w.c.exec("UPDATE heads SET head = ?1, newest = ?2, newest_message = ?2, messages = ?3, last_active = ?4 WHERE room = ?5",
+			k.head, k.newest, k.messages, e.At, k.n)
 	} else {
-		_, err = w.c.exec("UPDATE heads SET head = ? WHERE room = ?", e.Seq, k.n)
+		_, err = w.c.exec("UPDATE heads SET head = ?, newest = ? WHERE room = ?", k.head, k.newest, k.n)
 	}
 	if err != nil {
 		return chat.Event{}, false, err
 	}
-	k.head = e.Seq
 	w.c.room = k
 	return e, true, nil
 }
@@ -300,7 +301,11 @@ func (w writer) SetRead(room chat.RoomID, reader chat.Identity, seq int64) (stor
 			return storage.Mark{}, false, err
 		}
 		if mark.Seq < k.head {
-			if mark.Messages, err = one(w.c, scanInt, "SELECT messages FROM events WHERE room = ? AND seq = ?", k.n, mark.Seq); err != nil {
+			row, err := w.row(k, mark.Seq)
+			if err != nil {
+				return storage.Mark{}, false, err
+			}
+			if mark.Messages, err = one(w.c, scanInt, "SELECT messages FROM events WHERE n = ?", row); err != nil {
 				return storage.Mark{}, false, err
 			}
 		}
@@ -334,9 +339,11 @@ func (w writer) MoveIdentity(from, to chat.Identity) error {
 		return err
 	}
 	clear(w.c.sent)
+	const sent = `WITH RECURSIVE sent(n) AS (SELECT h.newest FROM senders s JOIN heads h ON h.room = s.room WHERE s.owner = ?1
+		UNION ALL SELECT e.prev FROM sent JOIN events e ON e.n = sent.n) `
 	for _, query := range []string{
-		"UPDATE OR IGNORE events SET owner = ?2 WHERE room IN (SELECT room FROM senders WHERE owner = ?1) AND owner = ?1",
-		"UPDATE events SET owner = NULL WHERE room IN (SELECT room FROM senders WHERE owner = ?1) AND owner = ?1 AND ?2 <> 0",
+		sent + "UPDATE OR IGNORE events SET owner = ?2 WHERE n IN sent AND owner = ?1",
+		sent + "UPDATE events SET owner = NULL WHERE n IN sent AND owner = ?1 AND ?2 <> 0",
 		"INSERT INTO senders (owner, room) SELECT ?2, room FROM senders WHERE owner = ?1 ON CONFLICT DO NOTHING",
 		"DELETE FROM senders WHERE owner = ?1 AND ?2 <> 0",
 		`INSERT INTO marks (room, reader, seq, messages) SELECT room, ?2, seq, messages FROM marks WHERE reader = ?1
