@@ -136,19 +136,18 @@ field.addEventListener('input', () => {
   saveTyped();
   if (onInput) onInput(field.value);
 });
-const enter = (e) => e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229;
 field.addEventListener('keydown', (e) => {
   lastKey = now();
-  if (!enter(e)) return;
+  if (!early.enter(e)) return;
   e.preventDefault();
   if (!e.repeat) send();
 });
 // A driver or an on-screen keyboard may send the character all the same.
-field.addEventListener('keypress', (e) => { if (enter(e)) e.preventDefault(); });
+field.addEventListener('keypress', (e) => { if (early.enter(e)) e.preventDefault(); });
 sendButton.addEventListener('click', () => { send(); focus(); });
 form.addEventListener('submit', (e) => e.preventDefault());
 
-// ---- the host page: only our parent, only an origin that may embed us
+// ---- the host page
 const host = {embedded, origin: early.origin, vendor: new URLSearchParams(location.search).get('vendor') || '', accent: '', locale: '', page: ''};
 let onHost = null, onDebug = null, inbound = [], opened = false, idle = false, onWipe = null;
 function post(message) {
@@ -197,10 +196,7 @@ function receive(m) {
   }
   if (onHost) onHost(m); else inbound.push(m);
 }
-function hear(e) {
-  const m = e.data;
-  if (e.source === window.parent && e.origin === host.origin && m && m.anteroom === 1 && typeof m.type === 'string') receive(m);
-}
+const hear = (e) => { if (early.ours(e)) receive(e.data); };
 function open() {
   idle = false;
   opened = true;
@@ -237,16 +233,22 @@ const stored = () => {
   const keys = local ? Object.keys(local) : [];
   return keys.some((k) => k === 'chatGuestSession' || k.startsWith(prefix) && k !== prefix + 'auth') || !!lightCredential;
 };
-function credential() {
-  const own = parse(read(local, prefix + 'session')), guest = parse(read(local, 'chatGuestSession'));
-  const c = lightCredential || own && own.credential || guest && guest.credential;
-  return typeof c === 'string' && /^(as|gs)_[\w-]{40,120}$/.test(c) ? c : '';
+// kept is the stored session of a user, or of a guest, read as strictly as the app
+// reads them (store/keys.go): of what is not ours nothing is ever sent.
+function kept() {
+  const user = parse(read(local, prefix + 'session')), who = user || widget && parse(read(local, 'chatGuestSession'));
+  const is = (v, form) => typeof v === 'string' && form.test(v);
+  const ours = (keys) => who && who.v === 1 && Object.keys(who).every((k) => keys.includes(k)) && is(who.revoke, /^(rv_[\w-]{43})?$/);
+  return (user ? ours(['v', 'credential', 'revoke', 'user', 'name', 'expires', 'stamp', 'nonce', 'older']) &&
+      is(who.credential, /^as_[\w-]{43}$/) && is(who.user, /^u_[a-z2-7]{25}[aeimquy4]$/) && who.expires > now()
+    : ours(['v', 'id', 'credential', 'revoke']) &&
+      is(who.id, /^g_[a-z2-7]{25}[aeimquy4]$/) && is(who.credential, /^gs_[a-z2-7]{26}_[\w-]{43}$/) && who.credential.slice(3, 29) === who.id.slice(2)) ? who : null;
 }
 async function unread() {
   clearTimeout(asking);
   if (!idle) return;
   asking = setTimeout(unread, 60000);
-  const c = credential();
+  const who = kept(), c = lightCredential || who && who.credential;
   if (doc.hidden || !c) return;
   try {
     const r = await api('/api/rooms?filter=unread', c);
@@ -323,20 +325,14 @@ let dialed = null;
 // nobody greets, and the next dial replaces one that has ended.
 function dial() {
   if (goRuns || dialed && dialed.readyState < 2) return;
-  const user = parse(read(local, prefix + 'session')), guest = widget && parse(read(local, 'chatGuestSession')), who = user || guest;
-  // As strictly as the app reads them (store/keys.go): of what is not ours nothing is ever sent.
-  const is = (v, form) => typeof v === 'string' && form.test(v);
-  const ours = (keys) => who && who.v === 1 && Object.keys(who).every((k) => keys.includes(k)) && is(who.revoke, /^(rv_[\w-]{43})?$/);
-  if (user ? !ours(['v', 'credential', 'revoke', 'user', 'name', 'expires', 'stamp', 'nonce', 'older']) ||
-      !is(user.credential, /^as_[\w-]{43}$/) || !is(user.user, /^u_[a-z2-7]{25}[aeimquy4]$/) || !(user.expires > now())
-    : !ours(['v', 'id', 'credential', 'revoke']) ||
-      !is(guest.id, /^g_[a-z2-7]{25}[aeimquy4]$/) || !is(guest.credential, /^gs_[a-z2-7]{26}_[\w-]{43}$/) || guest.credential.slice(3, 29) !== guest.id.slice(2)) return;
+  const who = kept();
+  if (!who) return;
   const hello = {version: protocol, credential: who.credential, surface: config.surface};
-  if (!user) hello.guest_session = guest.id;
+  if (who.id) hello.guest_session = who.id; // a guest's
   const words = [{hello}, {rooms: {}}];
   if (widget && /^[a-z0-9-]+$/.test(host.vendor)) words.push({join: {vendor: host.vendor}});
   try {
-    dialed = new Early(location.origin.replace(/^http/, 'ws') + '/ws' + (user ? '' : '?guest_session=' + encodeURIComponent(guest.id)),
+    dialed = new Early(location.origin.replace(/^http/, 'ws') + '/ws' + (who.id ? '?guest_session=' + encodeURIComponent(who.id) : ''),
       words.map((w, i) => JSON.stringify({id: i + 1, ...w})).join('\n'));
   } catch {}
 }
@@ -612,7 +608,7 @@ if (embedded && host.origin) {
   if (early.response) load(); // the loader wants the chat, not the unread count: no need to wait for its init
   window.removeEventListener('message', early.hear);
   window.addEventListener('message', hear);
-  early.heard.forEach(hear);
+  early.heard.forEach(receive);
   if (window.name === 'anteroom+') focus(); // the panel is open already: the first letter need not wait for init
 } else if (embedded) {
   status(texts.refused, texts.newTab, () => window.open('/chat', '_blank', 'noopener'));

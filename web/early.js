@@ -7,6 +7,10 @@
 const config = JSON.parse(document.getElementById('anteroom-config').textContent);
 const embedded = config.surface === 'widget' && window.parent !== window;
 const early = window.anteroomEarly = {config, embedded, origin: '', heard: [], response: null};
+// Only our parent, only an origin that may embed us.
+early.ours = (e) => e.source === window.parent && e.origin === early.origin && e.data && e.data.anteroom === 1 && typeof e.data.type === 'string';
+// The Enter that sends: not with Shift, nor one that ends an input method's composition.
+early.enter = (e) => e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229;
 if (embedded) {
   // The loader names its origin in the fragment; a lie only makes postMessage deliver nothing.
   let claim = '';
@@ -14,7 +18,11 @@ if (embedded) {
   const real = location.ancestorOrigins;
   if (!config.embed_origins.includes(claim) || real && real[0] !== claim) return;
   early.origin = claim;
-  early.hear = (e) => { early.heard.push(e); if (early.look) early.look(); };
+  early.hear = (e) => {
+    if (!early.ours(e)) return;
+    early.heard.push(e.data);
+    if (early.look) early.look();
+  };
   window.addEventListener('message', early.hear);
   window.parent.postMessage({type: 'hello', anteroom: 1}, claim);
   if (!/^anteroom/.test(window.name)) return; // it is here for the unread count

@@ -5,15 +5,12 @@
 'use strict';
 const early = window.anteroomEarly, field = document.getElementById('message');
 if (!early.origin) return;
-const opens = (e) => {
-  const m = e.data;
-  return e.source === window.parent && e.origin === early.origin && m && m.anteroom === 1 && (m.type === 'open' || m.type === 'init' && m.open);
-};
+const opens = (m) => m.type === 'open' || m.type === 'init' && m.open;
 early.look = () => {
   if (early.focused || window.name !== 'anteroom+' && !early.heard.some(opens) || matchMedia('(pointer: coarse)').matches) return;
   early.focused = true;
   field.onkeydown = (e) => {
-    if (e.key !== 'Enter' || e.shiftKey || e.isComposing || e.keyCode === 229) return;
+    if (!early.enter(e)) return;
     e.preventDefault();
     // What stands here now is sent as soon as something can; what is typed behind it is the next message.
     if (!early.sent && field.value.trim()) early.sent = field.value;

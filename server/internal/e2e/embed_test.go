@@ -320,6 +320,14 @@ func TestUnreadWithoutWebAssembly(t *testing.T) {
 	chat = tab.openChat()
 	chat.reads("Will you write to me?", "I will.")
 	badge(tab, "")
+	// A session that the app would not take for ours is not asked with either.
+	chat.mustEval(`localStorage.setItem('chatGuestSession', JSON.stringify({...JSON.parse(localStorage.getItem('chatGuestSession')), v: 2}))`, nil)
+	asked.forget()
+	tab.visit(s.shop + page)
+	tab.openChat().find("textbox", "Message")
+	if n := asked.count(func(p string) bool { return strings.HasPrefix(p, "/api/rooms") }); n > 0 {
+		t.Errorf("with a session of another version the frame asks for %q", asked.all())
+	}
 
 	// A customer: the same through the shop's provider, until the log-out.
 	tab = visitor(t, "ada").open(s.shop + page)
