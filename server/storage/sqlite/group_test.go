@@ -91,6 +91,33 @@ func TestAFailureUndoesItselfOnly(t *testing.T) {
 	}
 }
 
+// inTurn takes steps of an Update each, one after the other, or all in one group.
+func inTurn(t *testing.T, d *DB, grouped bool, steps []func() error) {
+	t.Helper()
+	var all sync.WaitGroup
+	free := func() {}
+	if grouped {
+		free = hold(d)
+	}
+	for i, step := range steps {
+		do := func() {
+			if err := step(); err != nil {
+				t.Error(err)
+			}
+		}
+		if !grouped {
+			do()
+			continue
+		}
+		all.Go(do)
+		for len(d.queue) <= i {
+			runtime.Gosched()
+		}
+	}
+	free()
+	all.Wait()
+}
+
 // Numbers of senders that a transaction made are forgotten with it: another
 // sender may get them next.
 func TestNumbersEndWithTheirTransaction(t *testing.T) {
@@ -124,29 +151,7 @@ func TestNumbersEndWithTheirTransaction(t *testing.T) {
 				func() error { return say("u_second", nil) },
 				func() error { return say("u_first", nil) },
 			}
-			var all sync.WaitGroup
-			free := func() {}
-			if grouped {
-				free = hold(d)
-			}
-			for i, step := range steps {
-				if !grouped {
-					if err := step(); err != nil {
-						t.Error(err)
-					}
-					continue
-				}
-				all.Go(func() {
-					if err := step(); err != nil {
-						t.Error(err)
-					}
-				})
-				for len(d.queue) <= i {
-					runtime.Gosched()
-				}
-			}
-			free()
-			all.Wait()
+			inTurn(t, d, grouped, steps)
 			if err := d.View(t.Context(), func(r storage.Reader) error {
 				receipts, err := r.Receipts("r_a")
 				want := []chat.Receipt{{Reader: "u_before", Seq: 1}, {Reader: "u_first", Seq: 3}, {Reader: "u_second", Seq: 2}}
