@@ -77,7 +77,7 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	if err != nil {
 		return usagef("can't use --data %s: %w", c.data, err)
 	}
-	st := storage.Check(opened)
+	st := storage.Check(opened, time.Now)
 	defer func() {
 		if cerr := st.Close(); err == nil && cerr != nil {
 			err = fmt.Errorf("close the database: %w", cerr)

@@ -3,7 +3,9 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"anteroom/server/conformance"
 	"anteroom/server/storage"
@@ -17,7 +19,7 @@ func TestCheckedKnowsRefusedWrites(t *testing.T) {
 	for _, refusal := range []error{storage.ErrFull, storage.ErrBusy, storage.ErrReadOnly, storage.ErrFailed} {
 		for _, fault := range []conformance.Fault{conformance.Before, conformance.After} {
 			faulty := conformance.NewFaulty(storage.NewMemory())
-			s := storage.Check(faulty)
+			s := storage.Check(faulty, time.Now)
 			if err := s.Ready(ctx); err != nil || faulty.Seen() != 0 {
 				t.Fatalf("at first: %v after %d writes", err, faulty.Seen())
 			}
@@ -44,7 +46,7 @@ func TestCheckedKnowsRefusedWrites(t *testing.T) {
 // What is an Update's own fault says nothing about the storage.
 func TestCheckedIgnoresOtherErrors(t *testing.T) {
 	faulty := conformance.NewFaulty(storage.NewMemory())
-	s := storage.Check(faulty)
+	s := storage.Check(faulty, time.Now)
 	own := errors.New("not allowed")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -71,4 +73,58 @@ func TestCheckedIgnoresOtherErrors(t *testing.T) {
 	if err := s.Ready(t.Context()); !errors.Is(err, storage.ErrFull) {
 		t.Errorf("readiness is %v", err)
 	}
+}
+
+// hanging is a storage whose disk does not come back: an Update ends when it is let.
+type hanging struct {
+	storage.Storage
+	began, end chan struct{}
+}
+
+func (h hanging) Update(context.Context, func(storage.Writer) error) error {
+	h.began <- struct{}{}
+	<-h.end
+	return nil
+}
+
+// Writes that hang make the storage unready, though none fails, until one ends.
+func TestCheckedKnowsHungWrites(t *testing.T) {
+	var clock atomic.Int64
+	h := hanging{storage.NewMemory(), make(chan struct{}), make(chan struct{})}
+	s := storage.Check(h, func() time.Time { return time.Unix(clock.Load(), 0) })
+	ready := func(when string, want error) {
+		t.Helper()
+		if err := s.Ready(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%s, readiness is %v, want %v", when, err, want)
+		}
+	}
+	ended := make(chan error)
+	begin := func() {
+		go func() { ended <- s.Update(t.Context(), nil) }()
+		<-h.began
+	}
+	end := func() {
+		h.end <- struct{}{}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	clock.Store(100)
+	ready("before any write", nil)
+	begin()
+	clock.Add(10)
+	ready("while a write is slow", nil)
+	begin()
+	clock.Add(1)
+	ready("while two hang", storage.ErrBusy)
+	end()
+	ready("when one has ended", nil)
+	clock.Add(11)
+	ready("while the other hangs on", storage.ErrBusy)
+	end()
+	clock.Add(1000)
+	ready("long after the last", nil)
+	begin()
+	ready("when the next has just begun", nil)
+	end()
 }
