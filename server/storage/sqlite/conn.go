@@ -31,15 +31,23 @@ type conn struct {
 	// change something forgets it.
 	room  roomKey
 	epoch string // "" until it was read; it stays while the database is open
-	// ids are numbers of ids and rooms that commits have made durable, or that
-	// this transaction made; a rollback forgets them. They give no right: who
-	// finds a row by its number sees in the row whose it is.
-	ids  map[string]int64
-	sent map[[2]int64]struct{} // rows of senders, likewise
+	// Numbers of ids and of rooms that commits have made durable, or that this
+	// transaction made; a rollback forgets them. They give no right: who finds a
+	// room by its number sees in the row which it is.
+	ids   map[string]int64
+	rooms map[chat.RoomID]int64
+	sent  map[[2]int64]struct{} // rows of senders, likewise
 }
 
-// maxIDs bounds the numbers a connection remembers, at some 100 bytes each.
-const maxIDs = 16384
+// maxKept bounds each map that a connection keeps, at some 100 bytes an entry.
+const maxKept = 16384
+
+func keep[K comparable, V any](m map[K]V, k K, v V) {
+	if len(m) >= maxKept {
+		clear(m)
+	}
+	m[k] = v
+}
 
 // roomKey is what is needed of a room again and again within a transaction.
 type roomKey struct {
@@ -58,7 +66,8 @@ func connect(path string, busy time.Duration, pragmas ...string) (*conn, error) 
 		return nil, translate(err)
 	}
 	db.SetBusyTimeout(busy)
-	c := &conn{db: db, stmts: make(map[string]*stmt), ids: make(map[string]int64), sent: make(map[[2]int64]struct{})}
+	c := &conn{db: db, stmts: make(map[string]*stmt)}
+	c.ids, c.rooms, c.sent = make(map[string]int64), make(map[chat.RoomID]int64), make(map[[2]int64]struct{})
 	for _, p := range pragmas {
 		if err := sqlitex.ExecuteTransient(db, "PRAGMA "+p, nil); err != nil {
 			db.Close()
@@ -85,14 +94,6 @@ func (c *conn) fail(err error) error {
 
 // forget drops what was read.
 func (c *conn) forget() { c.room = roomKey{} }
-
-// remember keeps the number of an id.
-func (c *conn) remember(id string, n int64) {
-	if len(c.ids) >= maxIDs {
-		clear(c.ids)
-	}
-	c.ids[id] = n
-}
 
 // script runs statements without arguments that nobody runs again, all or none.
 func (c *conn) script(queries string) error {
@@ -177,9 +178,15 @@ func (c *conn) begin(how string) error {
 // rollback ends a transaction, also one that SQLite has ended by itself.
 func (c *conn) rollback() {
 	c.exec("ROLLBACK")
-	clear(c.ids)
-	clear(c.sent)
+	c.undone()
 	c.broken = nil
+}
+
+// undone forgets what may have been made by a transaction that was rolled back.
+func (c *conn) undone() {
+	clear(c.ids)
+	clear(c.rooms)
+	clear(c.sent)
 }
 
 // translate gives SQLite's errors the names of the contract.

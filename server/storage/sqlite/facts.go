@@ -42,14 +42,14 @@ func (r reader) Facts(p chat.Principal, room chat.RoomID) (storage.Facts, error)
 		}
 		return f, err
 	}
-	if n, ok := r.c.ids[string(room)]; ok {
+	if n, ok := r.c.rooms[room]; ok {
 		if f, err := one(r.c, scan, numbered, session, user, n); err != nil || f.Room.ID == room {
 			return f, err
 		}
 	}
 	f, err := one(r.c, scan, query, session, user, string(room))
 	if err == nil && f.Room.ID != "" {
-		r.c.remember(string(room), r.c.room.n)
+		keep(r.c.rooms, room, r.c.room.n)
 	}
 	return f, err
 }

@@ -192,8 +192,7 @@ func (j *job) runApart(c *conn) {
 		}
 		if j.panicked != nil || j.err != nil {
 			c.exec("ROLLBACK TO job")
-			clear(c.ids)
-			clear(c.sent)
+			c.undone()
 		}
 		c.exec("RELEASE job")
 	}()

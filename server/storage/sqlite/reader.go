@@ -24,7 +24,7 @@ func (r reader) idNumber(id string) (int64, error) {
 		return 0, nil
 	}
 	if err == nil {
-		r.c.remember(id, n)
+		keep(r.c.ids, id, n)
 	}
 	return n, err
 }

@@ -104,7 +104,7 @@ func (w writer) idNumbered(id string) (int64, error) {
 		return 0, err
 	}
 	n = w.c.db.LastInsertRowID()
-	w.c.remember(id, n)
+	keep(w.c.ids, id, n)
 	return n, nil
 }
 
@@ -267,10 +267,7 @@ func (w writer) sentIn(owner, room int64) error {
 	if _, err := w.c.exec("INSERT INTO senders (owner, room) VALUES (?, ?) ON CONFLICT DO NOTHING", owner, room); err != nil {
 		return err
 	}
-	if len(w.c.sent) >= maxIDs {
-		clear(w.c.sent)
-	}
-	w.c.sent[in] = struct{}{}
+	keep(w.c.sent, in, struct{}{})
 	return nil
 }
 
