@@ -74,7 +74,7 @@ func (m *Machine) giveUpLogin() {
 	if l.session != nil && !l.quiet {
 		m.revokeLater(l.session.Revoke)
 		if !l.session.host {
-			m.unpersist(KeySession(m.surface))
+			m.unpersistOf(KeySession(m.surface), l.session.Credential)
 		}
 	}
 	m.touch(dirtyAll)
@@ -205,7 +205,7 @@ func (m *Machine) linked(f Called) {
 		m.becomeUser(l.session, l.principal, "")
 		return
 	}
-	guest := m.guest.ID
+	guest, credential := m.guest.ID, m.guest.Credential
 	if err := f.Error; err != nil {
 		if err.Temporary() {
 			m.logError = err
@@ -222,7 +222,7 @@ func (m *Machine) linked(f Called) {
 		} else {
 			m.orphan(owner) // nobody can say whether it is stored: the visitor decides
 		}
-		m.unpersist(KeyGuestSession)
+		m.unpersistOf(KeyGuestSession, credential)
 		m.guest = nil
 		m.becomeUser(l.session, l.principal, "")
 		return
@@ -230,7 +230,7 @@ func (m *Machine) linked(f Called) {
 	m.moveItems(chat.GuestIdentity(guest), chat.UserIdentity(l.session.User))
 	m.moveDrafts(chat.GuestIdentity(guest), chat.UserIdentity(l.session.User))
 	m.becomeUser(l.session, l.principal, guest)
-	m.unpersist(KeyGuestSession)
+	m.unpersistOf(KeyGuestSession, credential)
 }
 
 // becomeUser makes the session of the log-in under way the visitor's, and tells
@@ -335,7 +335,7 @@ func (m *Machine) sessionOver(err *chat.Error) {
 	// Not a log-out: the outbox and the drafts wait, hidden, for the same user.
 	provided := m.user.host && m.user.provided
 	if !m.user.host {
-		m.unpersist(KeySession(m.surface))
+		m.unpersistOf(KeySession(m.surface), m.user.Credential)
 	}
 	m.flushDrafts()
 	m.expired, m.user, m.tokenAsk = m.user.User, nil, 0

@@ -20,8 +20,9 @@ type (
 	Disconnect struct{}
 	// Send writes a frame to the open socket; without one it is dropped.
 	Send struct{ Frame protocol.ClientFrame }
-	// Persist stores Value under Key, or removes the key. Keys belong to the
-	// surface (see Key…). It is done before later effects run.
+	// Persist stores Value under Key, or removes the key; with a Value only while
+	// what it holds contains that: another tab may have stored the next session
+	// there. Keys belong to the surface (see Key…). It is done before later effects run.
 	Persist struct {
 		Key    string
 		Value  string

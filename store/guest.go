@@ -204,7 +204,7 @@ func (m *Machine) forgetGuest() {
 	if m.guest == nil {
 		return
 	}
-	owner := chat.GuestIdentity(m.guest.ID)
+	owner, credential := chat.GuestIdentity(m.guest.ID), m.guest.Credential
 	dead := m.guestDead
 	m.guest, m.guestDead = nil, false
 	m.clearMemory()
@@ -213,7 +213,7 @@ func (m *Machine) forgetGuest() {
 		m.letGo(owner)
 		return
 	}
-	m.unpersist(KeyGuestSession)
+	m.unpersistOf(KeyGuestSession, credential)
 	m.orphan(owner)
 	m.notice = chat.Errorf(chat.CodeSessionExpired, "This chat has ended. You can start a new one.")
 }

@@ -176,6 +176,12 @@ func (m *Machine) persist(key, value string) { m.emit(Persist{Key: key, Value: v
 
 func (m *Machine) unpersist(key string) { m.emit(Persist{Key: key, Remove: true}) }
 
+// unpersistOf removes the session of a credential; another tab's, which may be
+// there by now, stays.
+func (m *Machine) unpersistOf(key, credential string) {
+	m.emit(Persist{Key: key, Value: credential, Remove: true})
+}
+
 // nextID gives an id that no other tab gives.
 func (m *Machine) nextID() string {
 	m.serial++

@@ -236,7 +236,9 @@ func (c *Client) perform(ctx context.Context, e store.Effect) {
 		c.pending = append(c.pending, e.Frame)
 	case store.Persist:
 		if e.Remove {
-			c.env.Storage.Remove(e.Key)
+			if v, _ := c.env.Storage.Get(e.Key); strings.Contains(v, e.Value) {
+				c.env.Storage.Remove(e.Key)
+			}
 		} else if err := c.env.Storage.Set(e.Key, e.Value); err != nil {
 			c.learn(store.Persisted{Key: e.Key, Error: err.Error()})
 		}

@@ -149,3 +149,24 @@ func TestSubscribersSeeEachBatchOnce(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A value is removed by what it holds where the machine names that.
+func TestRemovalNamesWhatItRemoves(t *testing.T) {
+	tab := NewBrowser().Tab(chat.SurfaceWidget)
+	c := New(Config{URL: "http://chat.invalid", Surface: chat.SurfaceWidget}, alone(&nowhere{}, tab))
+	for _, step := range []struct {
+		remove string // a part of the value; "" for any
+		want   bool   // it is still there
+	}{{"another's", true}, {"mine", false}, {"mine", false}, {"", false}} {
+		c.perform(t.Context(), store.Persist{Key: store.KeyGuestSession, Value: step.remove, Remove: true})
+		if _, ok := tab.Get(store.KeyGuestSession); ok {
+			t.Errorf("%q: removed what was not there to remove", step.remove)
+		}
+		c.perform(t.Context(), store.Persist{Key: store.KeyGuestSession, Value: `{"credential":"mine"}`})
+		c.perform(t.Context(), store.Persist{Key: store.KeyGuestSession, Value: step.remove, Remove: true})
+		if _, ok := tab.Get(store.KeyGuestSession); ok != step.want {
+			t.Errorf("removing %q: there %t, want %t", step.remove, ok, step.want)
+		}
+		c.perform(t.Context(), store.Persist{Key: store.KeyGuestSession, Remove: true})
+	}
+}

@@ -132,6 +132,54 @@ func TestTwoTabsLoseTheGuestSession(t *testing.T) {
 	want(t, "why", tab.View().Room.Pending[0].Error.Code, chat.CodeSessionExpired)
 }
 
+// A tab that gives up a session which is over leaves alone the next one, which
+// another tab has stored meanwhile. (Seed 12161 lost what the next guest wrote,
+// a moment after the tab that stored it found it gone.)
+func TestGivenUpSessionIsNotTheNextOne(t *testing.T) {
+	t.Run("of a guest", func(t *testing.T) {
+		w := storetest.NewWorld(1)
+		tab := guestChat(w, "one")
+		tab.Browser.Open()
+		w.Run(100)
+		w.Faults.LoseSignal = 1
+		tab.Do(store.EndChat{})
+		w.Run(1000) // the other tab's socket was cut; it waits for a signal that explains it
+		next := tab.Browser.Open()
+		next.Do(store.SendMessage{Vendor: "maple-pottery", Text: "two"})
+		w.Run(200)
+		w.Faults.LoseSignal = 0
+		w.Run(1000)
+		w.Server.Fail = chat.Errorf(chat.CodeUnavailable, "later")
+		next.Do(store.SendMessage{Vendor: "maple-pottery", Text: "three"})
+		w.Run(10_000)
+		w.Server.Fail = nil
+		w.Run(60_000)
+		want(t, "auth", next.View().Auth, store.AuthGuest)
+		want(t, "stored", w.Server.CountText("two")+w.Server.CountText("three"), 2)
+	})
+	t.Run("of a user", func(t *testing.T) {
+		w := storetest.NewWorld(1)
+		tab := guestChat(w, "one")
+		tab.Do(store.LogIn{Username: "ada", Password: "pw"})
+		w.Run(1000)
+		other := tab.Browser.Open()
+		w.Run(100)
+		want(t, "auth of the other tab", other.View().Auth, store.AuthUser)
+		other.Fact(store.NetworkChanged{Online: false})
+		w.Faults.LoseSignal = 1
+		tab.Do(store.LogOut{})
+		w.Run(1000)
+		tab.Do(store.LogIn{Username: "ada", Password: "pw"})
+		w.Run(1000)
+		other.Fact(store.NetworkChanged{Online: true})
+		w.Run(10_000)
+		want(t, "auth of the other tab", other.View().Auth, store.AuthExpired)
+		next := tab.Browser.Open()
+		w.Run(1000)
+		want(t, "auth of the next page", next.View().Auth, store.AuthUser)
+	})
+}
+
 // What a tab wrote and could not send is sent by another tab of the same
 // visitor, once and in order; an idle tab does not need to be asked.
 func TestAnotherTabSendsWhatADeadOneWrote(t *testing.T) {

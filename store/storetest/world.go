@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/json"
 	"fmt"
@@ -311,6 +312,12 @@ func sorted(m map[string]string) []string {
 // storage holds when the event arrives.
 func (t *Tab) store(e store.Persist) {
 	w := t.World
+	if e.Remove {
+		if held := cmp.Or(t.held[e.Key], t.Values[e.Key]); !strings.Contains(held, e.Value) {
+			return
+		}
+		e.Value = ""
+	}
 	var it struct{ Text, Code string }
 	if strings.Contains(e.Key, ".outbox.") && !e.Remove && json.Unmarshal([]byte(e.Value), &it) == nil && it.Code != "" {
 		w.Failed[it.Text] = true
