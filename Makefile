@@ -53,9 +53,9 @@ test-native: ## native tests with the race detector (needs a C compiler), all bu
 	$(GO) test -count=1 -timeout 10m ./server/internal/model -run '^Test(Access|Bounded)'
 	$(GO) test -run '^TestWorlds$$' ./store/storetest
 
-test-wasm: ## the pure packages' tests under js/wasm (needs node)
+test-wasm: ## the tests of the pure packages and of their runtime under js/wasm (needs node)
 	@# An empty environment: wasm_exec.js refuses a long one.
-	GOOS=js GOARCH=wasm $(GO) test -timeout 5m -exec "env -i PATH=$$PATH HOME=$$HOME $(WASM_EXEC)" $(PURE)
+	GOOS=js GOARCH=wasm $(GO) test -timeout 5m -exec "env -i PATH=$$PATH HOME=$$HOME $(WASM_EXEC)" $(PURE) ./store/client
 
 test-browser: build $(NODE_DIR)/axe-core/package.json ## the browser tests against the real binary (needs chromium)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } \

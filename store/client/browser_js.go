@@ -14,7 +14,7 @@ import (
 // its other tabs, fetch and WebSocket. Where the browser keeps something from
 // the page (a sandboxed frame, private mode), memory takes its place.
 func Page(s chat.Surface) Env {
-	p := &page{surface: s, window: js.Global(), held: map[string]string{}}
+	p := &page{surface: s, window: js.Global(), held: map[string]string{}, was: map[string]string{}}
 	p.storage = property(p.window, "localStorage")
 	p.session = property(p.window, "sessionStorage")
 	return Env{Storage: p, Tabs: p, Dialer: sockets{}, Caller: fetcher{}, Clock: SystemClock{}, Events: p}
@@ -25,10 +25,13 @@ func Page(s chat.Surface) Env {
 type page struct {
 	surface chat.Surface
 	window  js.Value
-	storage js.Value          // undefined where the browser refuses it
-	session js.Value          // likewise
-	held    map[string]string // what storage refused to take
-	channel js.Value          // set while listening
+	storage js.Value // undefined where the browser refuses it
+	session js.Value // likewise
+	// What storage refused to take, and what it held instead, "" for nothing. Once
+	// another tab has written there, that is the later word: a tab that went by its
+	// own would send what another has taken, or miss a log-out.
+	held, was map[string]string
+	channel   js.Value // set while listening
 }
 
 // property gives a property, or undefined where its getter throws, as that of
@@ -78,17 +81,24 @@ func keysOf(storage js.Value) []string {
 }
 
 func (p *page) Get(key string) (string, bool) {
-	if v, ok := p.held[key]; ok {
-		return v, true
+	v := p.read(key)
+	if p.was[key] != v {
+		delete(p.held, key)
 	}
-	if !p.storage.Truthy() {
-		return "", false
+	if h, ok := p.held[key]; ok {
+		return h, true
 	}
-	v := guarded(func() js.Value { return p.storage.Call("getItem", key) })
-	if v.Type() != js.TypeString {
-		return "", false
+	return v, v != ""
+}
+
+// read gives what storage holds, "" for nothing: no value is empty.
+func (p *page) read(key string) string {
+	if p.storage.Truthy() {
+		if v := guarded(func() js.Value { return p.storage.Call("getItem", key) }); v.Type() == js.TypeString {
+			return v.String()
+		}
 	}
-	return v.String(), true
+	return ""
 }
 
 func (p *page) Set(key, value string) error {
@@ -101,7 +111,7 @@ func (p *page) Set(key, value string) error {
 		return js.Null()
 	})
 	if ok.IsUndefined() {
-		p.held[key] = value
+		p.held[key], p.was[key] = value, p.read(key)
 		return errors.New("localStorage takes no more")
 	}
 	delete(p.held, key)

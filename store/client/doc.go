@@ -10,6 +10,8 @@
 //   - One goroutine, Run, owns the machine; everything else posts inputs to it.
 //   - Effects run in the order the machine gave. Storage is written before a
 //     frame that follows it is handed to the socket.
+//   - What storage refused is held in memory, and counts until another tab has
+//     written under the same key.
 //   - Do and View never block. Subscribers are called by Run, once per batch of
 //     inputs, and must not block.
 //   - Queues are bounded: a socket that is not read fast enough waits; a socket

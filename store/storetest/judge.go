@@ -196,7 +196,11 @@ func (p *play) judgeMessage(m *written) error {
 	// for a user whose session ended by itself.
 	var values []map[string]string
 	for _, t := range m.browser.Tabs {
-		values = append(values, t.held) // newer than what storage holds, where that took no more
+		held := map[string]string{} // newer than what storage holds, where that took no more
+		for k := range t.held {
+			held[k] = t.read(k)
+		}
+		values = append(values, held)
 	}
 	values = append(values, m.browser.Values)
 	for _, in := range values {

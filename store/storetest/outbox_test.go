@@ -237,3 +237,63 @@ func TestDraftsAreKeptPerRoomAndGoAtALogOut(t *testing.T) {
 	tab.Do(store.LogOut{})
 	want(t, "drafts", len(keysWith(tab.Values, ".draft.")), 0)
 }
+
+// A log-in takes over what was written as nobody, and storage refuses to note
+// it. When another tab becomes a guest and takes the message before it is sent,
+// storage's word counts for both: it is sent by one of them. (Seed 3287 sent it
+// twice, under two senders.)
+func TestRefusedClaimGivesWayToAnotherTab(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := w.Browser("visitor", chat.SurfaceWidget).Open()
+	w.Faults.Cut = 1 // no socket opens
+	tab.Do(store.LogIn{Token: "token:bo"})
+	tab.Do(store.SendMessage{Vendor: "maple-pottery", Text: "of nobody"})
+	w.Faults.Quota = 1
+	w.Run(100)
+	want(t, "auth", tab.View().Auth, store.AuthUser)
+	want(t, "stored owner", outboxOwner(t, tab), "")
+	w.Faults.Quota = 0
+	other := tab.Browser.Open() // the host asserts nobody here
+	w.Run(100)
+	want(t, "auth", other.View().Auth, store.AuthGuest)
+	want(t, "stored owner", outboxOwner(t, tab), other.View().Principal.Identity())
+	tab.Freeze(10_000)
+	w.Heal()
+	w.Run(60_000)
+	want(t, "connection", tab.View().Connection, store.Online)
+	want(t, "connection", other.View().Connection, store.Online)
+	want(t, "stored", w.Server.CountText("of nobody"), 1)
+	want(t, "outbox", len(keysWith(tab.Values, ".outbox.")), 0)
+}
+
+// outboxOwner is whose the one message is that storage holds.
+func outboxOwner(t testing.TB, tab *storetest.Tab) chat.Identity {
+	t.Helper()
+	keys := keysWith(tab.Values, ".outbox.")
+	want(t, "outbox", len(keys), 1)
+	var it struct{ Owner chat.Identity }
+	if err := json.Unmarshal([]byte(tab.Values[keys[0]]), &it); err != nil {
+		t.Fatal(err)
+	}
+	return it.Owner
+}
+
+// A log-out's record reaches a tab whose own record storage refused, also where
+// the signals got lost.
+func TestRefusedRecordGivesWayToALogOut(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := w.Browser("visitor", chat.SurfaceWidget).Open()
+	tab.Do(store.LogIn{Token: "token:bo"})
+	w.Faults.Quota = 1
+	w.Run(100)
+	w.Faults.Quota = 0
+	want(t, "auth", tab.View().Auth, store.AuthUser)
+	w.Faults.LoseSignal = 1
+	other := tab.Browser.Open()
+	other.Do(store.LogOut{})
+	w.Run(100)
+	want(t, "auth", tab.View().Auth, store.AuthUser)
+	tab.Return()
+	w.Run(10_000)
+	want(t, "auth", tab.View().Auth, store.AuthNone)
+}

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"cmp"
 	"container/heap"
 	"encoding/json"
 	"fmt"
@@ -162,16 +161,19 @@ type Tab struct {
 
 	wake   int64 // number of the timer that counts
 	link   *wire
-	events int64             // when the last storage event arrives
-	held   map[string]string // what storage refused, as the driver holds it
-	frozen int64             // no timer runs until then
+	events int64              // when the last storage event arrives
+	held   map[string]refusal // as the driver holds them
+	frozen int64              // no timer runs until then
 }
+
+// refusal is a value that storage did not take, and what it held instead.
+type refusal struct{ value, was string }
 
 // Open opens a tab and starts its chat.
 func (b *Browser) Open() *Tab {
 	w := b.World
 	w.tabs++
-	t := &Tab{Browser: b, ID: fmt.Sprintf("tab%04dxxxxxxxxxx", w.tabs), Machine: store.New(), held: map[string]string{}}
+	t := &Tab{Browser: b, ID: fmt.Sprintf("tab%04dxxxxxxxxxx", w.tabs), Machine: store.New(), held: map[string]refusal{}}
 	b.Tabs = append(b.Tabs, t)
 	w.all = append(w.all, t)
 	stored := map[string]string{}
@@ -313,7 +315,7 @@ func sorted(m map[string]string) []string {
 func (t *Tab) store(e store.Persist) {
 	w := t.World
 	if e.Remove {
-		if held := cmp.Or(t.held[e.Key], t.Values[e.Key]); !strings.Contains(held, e.Value) {
+		if !strings.Contains(t.read(e.Key), e.Value) {
 			return
 		}
 		e.Value = ""
@@ -326,7 +328,7 @@ func (t *Tab) store(e store.Persist) {
 	// tested by itself.
 	if !e.Remove && e.Key != store.KeyGuestSession && w.chance(w.Faults.Quota) {
 		w.Refused[e.Key], w.Refused[it.Text] = true, true
-		t.held[e.Key] = e.Value
+		t.held[e.Key] = refusal{e.Value, t.Values[e.Key]}
 		w.After(0, func() { t.Fact(store.Persisted{Key: e.Key, Error: "quota"}) })
 		return
 	}
@@ -359,11 +361,19 @@ func (t *Tab) store(e store.Persist) {
 
 // recheck tells a tab what storage holds under a key now.
 func (t *Tab) recheck(key string) {
-	v, ok := t.held[key]
-	if !ok {
-		v, ok = t.Values[key]
+	v := t.read(key)
+	t.Fact(store.StorageChanged{Key: key, Value: v, Removed: v == ""})
+}
+
+// read gives what is stored under a key as the driver tells it: what storage
+// refused counts until another tab has written there.
+func (t *Tab) read(key string) string {
+	v := t.Values[key]
+	if r, held := t.held[key]; held && r.was == v {
+		return r.value
 	}
-	t.Fact(store.StorageChanged{Key: key, Value: v, Removed: !ok})
+	delete(t.held, key)
+	return v
 }
 
 // Return is the visitor's coming back to the tab.
