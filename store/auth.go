@@ -216,12 +216,11 @@ func (m *Machine) linked(f Called) {
 		}
 		// Refused: the guest session is another user's, or over.
 		m.log("link refused", "guest_session", guest, "code", err.Code)
-		owner := chat.GuestIdentity(guest)
+		var since int64
 		if err.Code == chat.CodeAccessDenied {
-			m.dropItems(func(id chat.Identity) bool { return id == owner })
-		} else {
-			m.orphan(owner) // nobody can say whether it is stored: the visitor decides
+			since = l.stamp // what was written while logging in is the visitor's, whichever tab took it for the guest
 		}
+		m.orphan(chat.GuestIdentity(guest), since) // nobody can say whether it is stored: the visitor decides
 		m.unpersistOf(KeyGuestSession, credential)
 		m.guest = nil
 		m.becomeUser(l.session, l.principal, "")

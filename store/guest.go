@@ -175,7 +175,7 @@ func (m *Machine) storedGuest(value string, removed bool) {
 	}
 	if old := m.guest; old != nil {
 		// The chat was ended elsewhere and another began.
-		m.orphan(chat.GuestIdentity(old.ID))
+		m.orphan(chat.GuestIdentity(old.ID), 0)
 		m.guest = nil
 		m.clearMemory()
 	}
@@ -214,18 +214,19 @@ func (m *Machine) forgetGuest() {
 		return
 	}
 	m.unpersistOf(KeyGuestSession, credential)
-	m.orphan(owner)
+	m.orphan(owner, 0)
 	m.notice = chat.Errorf(chat.CodeSessionExpired, "This chat has ended. You can start a new one.")
 }
 
 // orphan keeps the text of a guest session that is over: it waits, failed, in
-// its vendor's chat. What has no vendor cannot be shown anywhere and goes.
-func (m *Machine) orphan(owner chat.Identity) {
+// its vendor's chat. What has no vendor cannot be shown anywhere and goes, and
+// so does what is older than since, drafts among it.
+func (m *Machine) orphan(owner chat.Identity, since int64) {
 	for _, it := range slices.Clone(m.items) {
 		if it.Owner != owner {
 			continue
 		}
-		if it.Vendor == "" || it.seq != 0 {
+		if it.Vendor == "" || it.seq != 0 || it.At < since {
 			m.removeItem(it)
 			continue
 		}
@@ -241,7 +242,7 @@ func (m *Machine) orphan(owner chat.Identity) {
 		text := m.drafts[k].text
 		m.removeDraft(k)
 		to := draftKey{"", k.place}
-		if strings.HasPrefix(k.place, "vendor:") && m.drafts[to] == nil {
+		if since == 0 && strings.HasPrefix(k.place, "vendor:") && m.drafts[to] == nil {
 			m.drafts[to] = &draft{text: text, dirty: true}
 		}
 	}

@@ -118,7 +118,7 @@ func (m *Machine) restoreOwners() {
 		note(k.owner)
 	}
 	for _, id := range gone {
-		m.orphan(id)
+		m.orphan(id, 0)
 	}
 	if m.user != nil {
 		owner := m.owner()

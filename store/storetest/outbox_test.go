@@ -297,3 +297,47 @@ func TestRefusedRecordGivesWayToALogOut(t *testing.T) {
 	w.Run(10_000)
 	want(t, "auth", tab.View().Auth, store.AuthNone)
 }
+
+// What was written while a log-in was under way is that visitor's, also where a
+// tab took it for a guest session that turns out to be over. What the guest
+// wrote before goes with it. (Seed 13500 lost both.)
+func TestRefusedLinkKeepsWhatWasWrittenMeanwhile(t *testing.T) {
+	w := storetest.NewWorld(1)
+	over := guestChat(w, "in another browser")
+	key := over.Values[store.KeyGuestSession]
+	if _, err := w.Server.Call("DELETE", "/api/guest-session", guestCredential(t, over), nil); err != nil {
+		t.Fatal(err)
+	}
+	browser := w.Browser("shopper", chat.SurfaceWidget)
+	tab, other := browser.Open(), browser.Open()
+	// A page that died while it ended the chat has left its guest session behind.
+	browser.Values[store.KeyGuestSession] = key
+	former := browser.Open()
+	former.Do(store.SendMessage{Vendor: "northern-tea", Text: "before"})
+	w.Run(2)
+	former.Crash()
+	w.Server.Fail = chat.Errorf(chat.CodeUnavailable, "later")
+	tab.Do(store.LogIn{Token: "token:ada"})
+	w.Run(10)
+	tab.Do(store.SendMessage{Vendor: "maple-pottery", Text: "meanwhile"})
+	w.Run(10)
+	w.Faults.Cut = 1 // that it is over is first heard as the answer to the link
+	other.Return()
+	w.Run(10)
+	want(t, "auth", other.View().Auth, store.AuthGuest)
+	w.Server.Fail = nil
+	w.Run(10_000)
+	w.Heal()
+	w.Run(60_000)
+	for _, o := range []*storetest.Tab{tab, other} {
+		want(t, "auth", o.View().Auth, store.AuthUser)
+		o.Do(store.StartChat{Vendor: "maple-pottery"})
+		wantTexts(t, o.View(), "meanwhile (failed)")
+	}
+	want(t, "outbox", len(keysWith(tab.Values, ".outbox.")), 1)
+	tab.Do(store.Retry{ClientID: tab.View().Room.Pending[0].ClientID})
+	w.Run(2000)
+	want(t, "stored", w.Server.CountText("meanwhile"), 1)
+	want(t, "stored", w.Server.CountText("before"), 0)
+	want(t, "outbox", len(keysWith(tab.Values, ".outbox.")), 0)
+}
