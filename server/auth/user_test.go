@@ -180,18 +180,22 @@ func TestLogInWorkIsComparable(t *testing.T) {
 	w.user("ann", chat.RoleUser)
 	gone := w.user("gone", chat.RoleUser)
 	w.ok(w.SetActive(ctx, gone.ID, false))
-	cost := func(name string) time.Duration {
-		best := time.Hour
-		for range 10 {
+	// The least of many is the work itself, whatever else the machine does; they
+	// take turns, and as many as it needs until none was always disturbed.
+	const known, unknown, disabled = 0, 1, 2
+	best := [3]time.Duration{time.Hour, time.Hour, time.Hour}
+	alike := func() bool {
+		return best[unknown]*3 >= best[known] && best[known]*3 >= best[unknown] && best[disabled]*3 >= best[known]
+	}
+	for round := 0; round < 10 || round < 200 && !alike(); round++ {
+		for i, name := range []string{"ann", "nobody", "gone"} {
 			start := time.Now()
 			w.LogIn(ctx, name, "wrong password", chat.SurfaceInbox, "")
-			best = min(best, time.Since(start))
+			best[i] = min(best[i], time.Since(start))
 		}
-		return best
 	}
-	known, unknown, disabled := cost("ann"), cost("nobody"), cost("gone")
-	if unknown*3 < known || known*3 < unknown || disabled*3 < known {
-		t.Errorf("known %v, unknown %v, disabled %v", known, unknown, disabled)
+	if !alike() {
+		t.Errorf("known, unknown, disabled: %v", best)
 	}
 }
 

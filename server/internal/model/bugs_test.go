@@ -20,5 +20,6 @@ func TestBugs(t *testing.T) {
 		Quick:  []string{"check-only-at-join", "link-by-guest-id", "refusal-tells-missing"},
 		Args:   []string{"-traces=300", "-rapid.shrinktime=1ms"},
 		Caught: regexp.MustCompile(`\[rapid\] (?:failed|panic) after (\d+) tests: (.*)`),
+		Again:  regexp.MustCompile(`\[rapid\] flaky test`),
 	}.Run(t)
 }
