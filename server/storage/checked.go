@@ -73,10 +73,11 @@ func (c *Checked) hangs() error {
 }
 
 // Ready returns nil if the storage answers reads and, as far as is known,
-// writes. It returns ErrBusy while writes neither succeed nor fail. While the last Update was refused, each call tries a small write of
-// its own, so that readiness returns without anybody's help; where one is
-// tried already, ErrBusy is returned at once. What it writes is a burned token
-// that never was, which Sweep removes: nothing a driver would need to know of.
+// writes. It returns ErrBusy while writes neither succeed nor fail. While the
+// last Update was refused, each call tries a small write of its own, so that
+// readiness returns without anybody's help; where one is tried already, ErrBusy
+// is returned at once. What it writes is a burned token that never was, which
+// Sweep removes: nothing a driver would need to know of.
 // It is another one each time, because SQLite does not touch the disk to write
 // what is there already.
 func (c *Checked) Ready(ctx context.Context) error {

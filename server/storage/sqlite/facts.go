@@ -11,7 +11,7 @@ import (
 // much again. LEFT JOINs are walked in the order they are written in.
 const (
 	factColumns = "SELECT s.user, s.last_seen_at, s.idle_ms, s.expires_at, s.revoked_at, u.id, u.name, u.role, u.active, " +
-		"p.room IS NOT NULL, r.n, h.newest, " + roomColumns
+		"p.room IS NOT NULL, " + keyedRoomColumns
 
 	factsOfUser  = factColumns + " FROM (SELECT 1) LEFT JOIN account_sessions s ON s.id = ?1 LEFT JOIN users u ON u.id = ?2"
 	factsOfGuest = factColumns + ", g.last_seen_at, g.idle_ms, g.expires_at, g.revoked_at, g.linked_user" +
@@ -33,10 +33,7 @@ func (r reader) Facts(p chat.Principal, room chat.RoomID) (storage.Facts, error)
 		f.SessionUser, f.Session = chat.UserID(s.text()), scanLife(s)
 		f.User, f.Name, f.Role, f.Active = chat.UserID(s.text()), s.text(), chat.Role(s.text()), s.bool()
 		f.Participant = s.bool()
-		n, newest := s.int(), s.int()
-		if f.Room, err = scanRoom(s); f.Room.ID == room && room != "" {
-			r.c.room = roomKey{room, n, f.Room.Head, newest, f.Room.Messages}
-		}
+		f.Room, err = r.scanKeyedRoom(s)
 		if guest {
 			f.Guest, f.LinkedUser = scanLife(s), chat.UserID(s.text())
 		}

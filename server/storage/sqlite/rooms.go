@@ -25,13 +25,18 @@ func scanRoom(s *stmt) (storage.Room, error) {
 	}, nil
 }
 
+const keyedRoomColumns = "r.n, h.newest, " + roomColumns
+
+// scanKeyedRoom reads a room and keeps its key; that of no room is none.
+func (r reader) scanKeyedRoom(s *stmt) (storage.Room, error) {
+	n, newest := s.int(), s.int()
+	room, err := scanRoom(s)
+	r.c.room = roomKey{room.ID, n, room.Head, newest, room.Messages}
+	return room, err
+}
+
 func (r reader) Room(id chat.RoomID) (storage.Room, error) {
-	return one(r.c, func(s *stmt) (storage.Room, error) {
-		n, newest := s.int(), s.int()
-		room, err := scanRoom(s)
-		r.c.room = roomKey{room.ID, n, room.Head, newest, room.Messages}
-		return room, err
-	}, "SELECT r.n, h.newest, "+roomColumns+" FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
+	return one(r.c, r.scanKeyedRoom, "SELECT "+keyedRoomColumns+" FROM rooms r JOIN heads h ON h.room = r.n WHERE r.id = ?", string(id))
 }
 
 // key is what other tables and Append need of a room.
