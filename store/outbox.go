@@ -95,8 +95,22 @@ func validOwner(id chat.Identity) bool {
 func isUser(id chat.Identity) bool { return strings.HasPrefix(string(id), "u_") }
 
 func (m *Machine) saveItem(it *item) {
-	m.persist(KeyOutbox(m.surface, it.ClientID), encodeStored(it.storedItem))
+	m.persist(KeyOutbox(m.surface, it.ClientID), encodeItem(it.storedItem))
 }
+
+// encodeItem leaves room for the owner and the room that an item may yet get.
+// A full localStorage refuses only what makes a value longer, and where it
+// refused to note whose a message is by now, a second principal would find it
+// as nobody's and send it, too.
+func encodeItem(it storedItem) string {
+	spare := idLength - len(it.Owner)
+	if it.Room == "" {
+		spare += len(`"room":"",`) + idLength
+	}
+	return encodeStored(it) + strings.Repeat(" ", max(spare, 0))
+}
+
+const idLength = 28 // of every id, with its prefix
 
 func (m *Machine) findItem(id chat.ClientID) *item {
 	for _, it := range m.items {

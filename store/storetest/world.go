@@ -50,7 +50,7 @@ type Faults struct {
 	LoseSignal float64 // a signal between tabs is lost, per road
 	FailBefore float64 // the server's storage fails and nothing has happened
 	FailAfter  float64 // the server's storage fails, but it has happened
-	Quota      float64 // the browser's storage refuses a value
+	Quota      float64 // the browser's storage refuses a value longer than the one it holds
 	Die        float64 // a tab dies between two effects
 }
 
@@ -325,8 +325,8 @@ func (t *Tab) store(e store.Persist) {
 		w.Failed[it.Text] = true
 	}
 	// A guest session that one tab alone knows makes another visitor of it: that is
-	// tested by itself.
-	if !e.Remove && e.Key != store.KeyGuestSession && w.chance(w.Faults.Quota) {
+	// tested by itself. A value that does not grow fits wherever the old one did.
+	if len(e.Value) > len(t.Values[e.Key]) && e.Key != store.KeyGuestSession && w.chance(w.Faults.Quota) {
 		w.Refused[e.Key], w.Refused[it.Text] = true, true
 		t.held[e.Key] = refusal{e.Value, t.Values[e.Key]}
 		w.After(0, func() { t.Fact(store.Persisted{Key: e.Key, Error: "quota"}) })

@@ -175,6 +175,29 @@ func TestFirefox(t *testing.T) { stories(t, "firefox", newFirefox(t)) }
 
 func TestWebKit(t *testing.T) { stories(t, "webkit", newWebKit(t)) }
 
+// fullStorage checks on a page that runs nothing of ours what the outbox builds
+// on: a localStorage that takes no single character more still takes a value as
+// long as the one it holds.
+func fullStorage(t *testing.T, eval func(expression string, out any) error) {
+	t.Helper()
+	var got string
+	if err := eval(fullLocalStorage, &got); err != nil || got != "longer refused, equal taken, holds bbb" {
+		t.Errorf("a full localStorage: %s %v", got, err)
+	}
+}
+
+// fullLocalStorage is a script that says what a full localStorage took.
+const fullLocalStorage = `(() => {
+	const put = (key, value) => { try { localStorage.setItem(key, value); return 'taken'; } catch { return 'refused'; } };
+	put('short', 'aaa');
+	let filler = '';
+	for (let more = 1 << 24; more >= 1; more >>= 1) if (put('filler', filler.padEnd(filler.length + more)) === 'taken') filler = filler.padEnd(filler.length + more);
+	const longer = put('short', 'aaaa'), equal = put('short', 'bbb');
+	const holds = localStorage.getItem('short');
+	localStorage.clear();
+	return 'longer ' + longer + ', equal ' + equal + ', holds ' + holds;
+})()`
+
 func stories(t *testing.T, name string, e engine) {
 	s := serve(t)
 	ear := s.front.listen()
@@ -187,6 +210,8 @@ func stories(t *testing.T, name string, e engine) {
 			shot(t, name+"-failed", one.png())
 		}
 	})
+	mustVisit(t, one, s.url+"/robots.txt")
+	fullStorage(t, reader{t, one, inPage}.eval)
 	mustVisit(t, one, s.shop+"/products/blue-bowl")
 	chat := openChat(t, one)
 	chat.fill("Message", "Is the glaze food-safe?\n")

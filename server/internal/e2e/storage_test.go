@@ -94,6 +94,15 @@ func TestStorageThatCannotBeTrusted(t *testing.T) {
 	}
 }
 
+// What the outbox builds on holds here, too; stories asks the other browsers.
+func TestFullLocalStorage(t *testing.T) {
+	s := serve(t)
+	tab := visitor(t, "guest").tab1
+	tab.allow(`favicon\.ico`)
+	tab.visit(s.url + "/robots.txt")
+	fullStorage(t, tab.top().eval)
+}
+
 // openRoomOf shows the room with a vendor, whether the chat begins with it or with the list.
 func (d *Doc) openRoomOf(tab *Tab, vendor string) {
 	tab.t.Helper()
