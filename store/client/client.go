@@ -236,9 +236,12 @@ func (c *Client) perform(ctx context.Context, e store.Effect) {
 		c.pending = append(c.pending, e.Frame)
 	case store.Persist:
 		if e.Remove {
-			if v, _ := c.env.Storage.Get(e.Key); strings.Contains(v, e.Value) {
-				c.env.Storage.Remove(e.Key)
+			if e.Value != "" {
+				if v, _ := c.env.Storage.Get(e.Key); !strings.Contains(v, e.Value) {
+					return // another tab's by now
+				}
 			}
+			c.env.Storage.Remove(e.Key)
 		} else if err := c.env.Storage.Set(e.Key, e.Value); err != nil {
 			c.learn(store.Persisted{Key: e.Key, Error: err.Error()})
 		}
