@@ -223,17 +223,9 @@ func (m *Machine) forgetGuest() {
 // so does what is older than since, drafts among it.
 func (m *Machine) orphan(owner chat.Identity, since int64) {
 	for _, it := range slices.Clone(m.items) {
-		if it.Owner != owner {
-			continue
+		if it.Owner == owner {
+			m.orphanItem(it, since)
 		}
-		if it.Vendor == "" || it.seq != 0 || it.At < since {
-			m.removeItem(it)
-			continue
-		}
-		it.Owner, it.Room, it.inFlight = "", "", false
-		it.Code, it.Message = chat.CodeSessionExpired, "This chat has ended."
-		it.err = &chat.Error{Code: it.Code, Message: it.Message}
-		m.saveItem(it)
 	}
 	for _, k := range m.draftKeys() {
 		if k.owner != owner {
@@ -247,6 +239,17 @@ func (m *Machine) orphan(owner chat.Identity, since int64) {
 		}
 	}
 	m.flushDrafts()
+}
+
+func (m *Machine) orphanItem(it *item, since int64) {
+	if it.Vendor == "" || it.seq != 0 || it.At < since {
+		m.removeItem(it)
+		return
+	}
+	it.Owner, it.Room, it.inFlight = "", "", false
+	it.Code, it.Message = chat.CodeSessionExpired, "This chat has ended."
+	it.err = &chat.Error{Code: it.Code, Message: it.Message}
+	m.saveItem(it)
 }
 
 // endChat is "End chat and forget me": nothing of the guest stays, here or on

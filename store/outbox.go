@@ -14,7 +14,7 @@ type item struct {
 	storedItem
 	inFlight bool
 	claimed  bool          // storage was asked whose it is by now
-	going    chat.Identity // to be dropped if storage says that it is still theirs
+	going    chat.Identity // who is gone; storage was asked what became of it
 	seq      int64         // acknowledged under this seq; shown until its event is held
 	retryAt  int64
 	err      *chat.Error // of the last try
@@ -98,19 +98,18 @@ func (m *Machine) saveItem(it *item) {
 	m.persist(KeyOutbox(m.surface, it.ClientID), encodeItem(it.storedItem))
 }
 
-// encodeItem leaves room for the owner and the room that an item may yet get.
-// A full localStorage refuses only what makes a value longer, and where it
-// refused to note whose a message is by now, a second principal would find it
-// as nobody's and send it, too.
+// encodeItem leaves room for the owner, the room and the failure that an item may
+// yet get. A full localStorage refuses only what makes a value longer, and where
+// it refused to note whose a message is by now, another tab would send it for a
+// second principal, or drop it with the guest session it was written under.
 func encodeItem(it storedItem) string {
-	spare := idLength - len(it.Owner)
-	if it.Room == "" {
-		spare += len(`"room":"",`) + idLength
-	}
-	return encodeStored(it) + strings.Repeat(" ", max(spare, 0))
+	value := encodeStored(it)
+	it.Owner, it.Room, it.Code, it.Message = "", "", "", ""
+	return value + strings.Repeat(" ", max(len(encodeStored(it))+spareItem-len(value), 0))
 }
 
-const idLength = 28 // of every id, with its prefix
+// spareItem takes two ids and what orphan writes.
+const spareItem = 128
 
 func (m *Machine) findItem(id chat.ClientID) *item {
 	for _, it := range m.items {
@@ -458,7 +457,7 @@ func (m *Machine) claimItem(it *item, stored *item) {
 		it.storedItem, it.err = stored.storedItem, cmp.Or(stored.err, it.err)
 	}
 	if going != "" && it.Owner == going {
-		m.removeItem(it)
+		m.orphanItem(it, 0)
 		return
 	}
 	if it.Owner == "" && m.owner() != "" {
@@ -468,8 +467,9 @@ func (m *Machine) claimItem(it *item, stored *item) {
 	m.touch(dirtyRoom)
 }
 
-// letGo drops what a writer who is gone left in memory, and in storage unless
-// another tab, which may know better why they are gone, has seen to it.
+// letGo ends what a writer who is gone wrote, where no signal says why they are.
+// Whoever ends a chat or logs out takes everything out of storage: a message that
+// is there all the same was written since, or its guest session ended by itself.
 func (m *Machine) letGo(owner chat.Identity) {
 	for _, it := range m.items {
 		if it.Owner == owner {

@@ -343,3 +343,28 @@ func TestRefusedLinkKeepsWhatWasWrittenMeanwhile(t *testing.T) {
 	want(t, "stored", w.Server.CountText("before"), 0)
 	want(t, "outbox", len(keysWith(tab.Values, ".outbox.")), 0)
 }
+
+// A guest session that ended by itself takes no message along, also not one that
+// another tab wrote a moment before and of which this one has not heard. (Seed
+// 66505 lost it.)
+func TestMessageWrittenWhileAnotherTabLosesTheGuest(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := guestChat(w, "hello")
+	if _, err := w.Server.Call("DELETE", "/api/guest-session", guestCredential(t, tab), nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Faults.Cut = 1 // the other does not hear of it
+	other := tab.Browser.Open()
+	w.Faults.Delay = 1_000_000
+	other.Do(store.SendMessage{Vendor: "northern-tea", Text: "in between"})
+	w.Faults.Delay = 0
+	w.Run(100_000)
+	want(t, "auth", tab.View().Auth, store.AuthNone)
+	want(t, "auth", other.View().Auth, store.AuthNone)
+	w.Heal()
+	w.Run(2_000_000)
+	for _, o := range []*storetest.Tab{tab, other} {
+		o.Do(store.StartChat{Vendor: "northern-tea"})
+		wantTexts(t, o.View(), "in between (failed)")
+	}
+}
