@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"anteroom/server/auth"
-	"anteroom/server/broker"
 	"anteroom/server/gateway"
 	"anteroom/server/internal/demo"
 	"anteroom/server/internal/metrics"
@@ -94,10 +93,8 @@ func serve(ctx context.Context, c config, env environment) (err error) {
 	}
 
 	counted := metrics.New(version)
-	hints := broker.NewLocal()
-	defer hints.Close()
 	authn := auth.New(st, auth.Config{Hosts: hosts, Hasher: hasher, Log: log})
-	useCases, err := rooms.New(rooms.Config{Storage: st, Broker: hints, Auth: authn, Observe: counted, Log: log})
+	useCases, err := rooms.New(rooms.Config{Storage: st, Auth: authn, Observe: counted, Log: log})
 	if err != nil {
 		return err
 	}

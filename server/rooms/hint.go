@@ -93,12 +93,16 @@ func (h *hub) hear(payload []byte) {
 	}
 	switch m.Kind {
 	case hintEvent:
-		h.fan(m.Room, frame{seq: m.Seq, members: m.Members, bytes: m.Frame})
-		h.changed(m.Room, "")
+		r := h.hold(m.Room)
+		h.fan(r, frame{seq: m.Seq, members: m.Members, bytes: m.Frame})
+		h.changed(r, m.Room, "")
+		h.release(r)
 	case hintSignal:
 		h.fanSignal(signal{room: m.Room, except: m.Except, reader: m.Reader, ephemeral: m.Ephemeral, bytes: m.Frame})
 	case hintChanged:
-		h.changed(m.Room, m.Only)
+		r := h.hold(m.Room)
+		h.changed(r, m.Room, m.Only)
+		h.release(r)
 	case hintRecheck:
 		if m.Change != nil {
 			h.worker.recheck(h.watches(ids(*m.Change)...))

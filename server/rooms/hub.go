@@ -122,7 +122,11 @@ func (h *hub) open(id chat.RoomID) *hubRoom {
 	return r
 }
 
+// release ends hold or open; nil is nobody's.
 func (h *hub) release(r *hubRoom) {
+	if r == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r.refs--; r.refs == 0 {
@@ -173,37 +177,27 @@ func (l landing) done() {
 }
 
 // publish brings appended events to whom they concern. Call it after the commit.
+// Where nobody can take them they are not even encoded: who joins later finds in
+// storage what was committed before.
 func (h *hub) publish(events []posted) {
 	for _, p := range events {
-		if !h.listened(p.room) {
-			h.changed(p.room, "")
-			continue
+		r := h.hold(p.room)
+		if r != nil || h.s.cfg.Broker != nil {
+			f := frame{
+				seq:     p.event.Seq,
+				members: p.event.Member != nil,
+				bytes:   encode(protocol.ServerFrame{Event: &protocol.EventFrame{Room: p.room, Epoch: p.epoch, Event: p.event}}),
+			}
+			h.fan(r, f)
+			h.tell(hint{Kind: hintEvent, Room: p.room, Seq: f.seq, Members: f.members, Frame: f.bytes})
 		}
-		f := frame{
-			seq:     p.event.Seq,
-			members: p.event.Member != nil,
-			bytes:   encode(protocol.ServerFrame{Event: &protocol.EventFrame{Room: p.room, Epoch: p.epoch, Event: p.event}}),
-		}
-		h.fan(p.room, f)
-		h.changed(p.room, "")
-		h.tell(hint{Kind: hintEvent, Room: p.room, Seq: f.seq, Members: f.members, Frame: f.bytes})
+		h.changed(r, p.room, "")
+		h.release(r)
 	}
 }
 
-// listened tells whether anybody can take a room's events from here: who joins
-// later finds in storage what was committed before.
-func (h *hub) listened(id chat.RoomID) bool {
-	if h.s.cfg.Broker != nil {
-		return true
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.rooms[id] != nil
-}
-
-// fan delivers an event's frame to those here who joined the room.
-func (h *hub) fan(id chat.RoomID, f frame) {
-	r := h.hold(id)
+// fan delivers an event's frame to those here who joined a room, if anybody did.
+func (h *hub) fan(r *hubRoom, f frame) {
 	if r == nil {
 		return
 	}
@@ -212,7 +206,6 @@ func (h *hub) fan(id chat.RoomID, f frame) {
 	late := r.arrive(f, now)
 	r.mu.Unlock()
 	h.worker.catchUp(late...)
-	h.release(r)
 }
 
 // arrive takes a frame in whatever order it comes. It returns the joins that
@@ -282,8 +275,8 @@ func (h *hub) doubt(id chat.RoomID) {
 	}
 	r.mu.Unlock()
 	h.worker.catchUp(late...)
+	h.changed(r, id, "")
 	h.release(r)
-	h.changed(id, "")
 }
 
 // signal brings what is not an event to those who joined a room, here and on
@@ -326,15 +319,14 @@ func (h *hub) fanSignal(s signal) {
 }
 
 // changed has the lists in which a room may stand brought up to date: of one
-// identity, or of everybody where only is "".
-func (h *hub) changed(id chat.RoomID, only chat.Identity) {
-	r := h.hold(id)
+// identity, or of everybody where only is "". r is what the caller holds of the
+// room; nil if nothing is here.
+func (h *hub) changed(r *hubRoom, id chat.RoomID, only chat.Identity) {
 	var audience []string
 	if r != nil {
 		r.mu.Lock()
 		audience = r.audience
 		r.mu.Unlock()
-		defer h.release(r)
 	}
 	if only != "" {
 		audience = []string{string(only)}
@@ -355,7 +347,9 @@ func (h *hub) changed(id chat.RoomID, only chat.Identity) {
 
 // changedFor is changed for one identity, here and on other nodes.
 func (h *hub) changedFor(id chat.RoomID, only chat.Identity) {
-	h.changed(id, only)
+	r := h.hold(id)
+	h.changed(r, id, only)
+	h.release(r)
 	h.tell(hint{Kind: hintChanged, Room: id, Only: only})
 }
 

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"anteroom/server/auth"
-	"anteroom/server/broker"
 	"anteroom/server/gateway"
 	"anteroom/server/internal/metrics"
 	"anteroom/server/rooms"
@@ -115,9 +114,8 @@ func wiring(l net.Listener, kind, data string, p plan, seats string) (http.Handl
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	counted := metrics.New("load")
-	hints := broker.NewLocal()
 	authn := auth.New(st, auth.Config{Hasher: auth.CheapParams, Log: log})
-	useCases, err := rooms.New(rooms.Config{Storage: st, Broker: hints, Auth: authn, Observe: counted, Log: log})
+	useCases, err := rooms.New(rooms.Config{Storage: st, Auth: authn, Observe: counted, Log: log})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -133,7 +131,6 @@ func wiring(l net.Listener, kind, data string, p plan, seats string) (http.Handl
 		defer cancel()
 		gate.Drain(ctx)
 		useCases.Stop()
-		hints.Close()
 		st.Close()
 	}, nil
 }
