@@ -63,6 +63,13 @@ func DecodeClientFrame(line []byte) (ClientFrame, error) {
 	if len(line) > MaxClientFrame {
 		return ClientFrame{}, frameError(0, "", chat.Errorf(chat.CodeTooLarge, "a frame may have at most %d bytes", MaxClientFrame))
 	}
+	if f, ok := quickSend(line); ok {
+		return checked(f)
+	}
+	return decodeClientFrame(line)
+}
+
+func decodeClientFrame(line []byte) (ClientFrame, error) {
 	clean, err := strict(line)
 	if err != nil {
 		return ClientFrame{}, frameError(0, "", err)
@@ -82,6 +89,11 @@ func DecodeClientFrame(line []byte) (ClientFrame, error) {
 	if f.ID < 0 {
 		return ClientFrame{}, frameError(0, "", chat.Errorf(chat.CodeInvalid, "id must not be negative"))
 	}
+	return checked(f)
+}
+
+// checked gives a frame of the right shape back if its values are right, too.
+func checked(f ClientFrame) (ClientFrame, error) {
 	if err := f.check(); err != nil {
 		room := f.RoomID()
 		if _, bad := chat.ParseRoomID(string(room)); bad != nil {
@@ -165,6 +177,9 @@ func EncodeServer(frames ...ServerFrame) []byte {
 func AppendServer(message []byte, f ServerFrame) []byte {
 	if len(message) > 0 {
 		message = append(message, '\n')
+	}
+	if quick, ok := appendQuick(message, f); ok {
+		return quick
 	}
 	return appendJSON(message, f)
 }

@@ -19,6 +19,8 @@ func FuzzDecodeClient(f *testing.F) {
 	page := `{"id":1,"hello":{"version":1,"credential":"as_x","surface":"inbox"}}`
 	f.Add([]byte(page))
 	f.Add([]byte(`{"id":7,"send":{"room":"` + testRoom + `","cmid":"m","text":" a\r\nb "}}` + "\n" + `{"ping":{}}`))
+	f.Add(EncodeClient(ClientFrame{ID: 12, Send: &Send{Room: testRoom, ClientID: "m-1", Text: "été \u2028 <b>"}}))
+	f.Add([]byte(`{"id":12,"send":{"room":"","cmid":"","text":"\t"}}`))
 	f.Add([]byte(`{"Send":{},"typing":{"room":"` + testRoom + `","ROOM":"x","active":true}}`))
 	f.Add([]byte(`{"join":{"room":"` + testRoom + `","cursor":{"epoch":"e","seq":9}},"x":[[[{"y":1e9}]]]}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
@@ -32,6 +34,13 @@ func FuzzDecodeClient(f *testing.F) {
 		}
 		if !utf8.Valid(message) && err == nil {
 			t.Fatal("invalid UTF-8 was taken")
+		}
+		if f, ok := quickSend(message); ok {
+			quick, err := checked(f)
+			slow, want := decodeClientFrame(message)
+			if !reflect.DeepEqual(quick, slow) || !reflect.DeepEqual(err, want) {
+				t.Fatalf("read by hand: %+v %v, by the rules: %+v %v", quick, err, slow, want)
+			}
 		}
 		if len(frames) == 0 {
 			return
@@ -82,10 +91,16 @@ func FuzzUnmarshal(f *testing.F) {
 func FuzzDecodeServer(f *testing.F) {
 	f.Add([]byte(`{"re":1,"ok":{}}` + "\n" + `{"new":{}}`))
 	f.Add([]byte(`{"event":{"room":"` + testRoom + `","epoch":"e","event":{"seq":1,"at":1,"kind":"message"}}}`))
+	f.Add([]byte(`{"re":3,"ack":{"room":"` + testRoom + `","cmid":"m","seq":1,"at":-1}}` + "\n" + `{"ack":{"cmid":"\u0001\u2029\"é"}}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		frames, err := DecodeServer(message)
 		if err != nil || len(frames) == 0 {
 			return
+		}
+		for _, f := range frames {
+			if quick, ok := appendQuick(nil, f); ok && !bytes.Equal(quick, appendJSON(nil, f)) {
+				t.Fatalf("by hand %s, by the rules %s", quick, appendJSON(nil, f))
+			}
 		}
 		again, err := DecodeServer(EncodeServer(frames...))
 		if err != nil || !bytes.Equal(EncodeServer(frames...), EncodeServer(again...)) {
