@@ -18,6 +18,9 @@ type hub struct {
 	// clock counts Rechecks. What was decided on a snapshot taken at one reading
 	// may be enqueued to a watch only if the watch was not rechecked after it.
 	clock atomic.Int64
+	// moves counts what may give a room a listener: a watch that came, became an
+	// admin's, or left a room.
+	moves atomic.Int64
 
 	mu     sync.Mutex // guards the four below and hubRoom.refs
 	rooms  map[chat.RoomID]*hubRoom
@@ -44,6 +47,7 @@ type hubRoom struct {
 	// is not known. It saves work and decides nothing.
 	audience []string
 	version  int64 // counts what made an audience outdated
+	silent   int64 // hub.moves when nobody of this audience was listening; -1 for never
 }
 
 // frame is an event on its way to those who joined.
@@ -115,7 +119,7 @@ func (h *hub) open(id chat.RoomID) *hubRoom {
 	defer h.mu.Unlock()
 	r := h.rooms[id]
 	if r == nil {
-		r = &hubRoom{id: id}
+		r = &hubRoom{id: id, silent: -1}
 		h.rooms[id] = r
 	}
 	r.refs++
@@ -228,7 +232,7 @@ func (r *hubRoom) arrive(f frame, now int64) (late []*join) {
 func (r *hubRoom) pass(f frame, now int64, late []*join) []*join {
 	for {
 		if f.members || f.seq != r.last+1 {
-			r.audience = nil
+			r.audience, r.silent = nil, -1
 			r.version++
 		}
 		r.last = f.seq
@@ -322,11 +326,16 @@ func (h *hub) fanSignal(s signal) {
 // identity, or of everybody where only is "". r is what the caller holds of the
 // room; nil if nothing is here.
 func (h *hub) changed(r *hubRoom, id chat.RoomID, only chat.Identity) {
+	moves := h.moves.Load()
 	var audience []string
 	if r != nil {
 		r.mu.Lock()
 		audience = r.audience
+		silent := only == "" && r.silent == moves
 		r.mu.Unlock()
+		if silent {
+			return
+		}
 	}
 	if only != "" {
 		audience = []string{string(only)}
@@ -342,6 +351,12 @@ func (h *hub) changed(r *hubRoom, id chat.RoomID, only chat.Identity) {
 	h.mu.Unlock()
 	if due {
 		h.worker.refresh(listKey{id, only})
+	} else if r != nil && only == "" && len(audience) > 0 {
+		r.mu.Lock()
+		if len(r.audience) > 0 && &r.audience[0] == &audience[0] {
+			r.silent = moves
+		}
+		r.mu.Unlock()
 	}
 }
 
@@ -375,6 +390,7 @@ func (h *hub) listening(room chat.RoomID, ids []string, f func(*Watch) bool) {
 func (h *hub) register(w *Watch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.moves.Add(1)
 	h.all[w] = struct{}{}
 	for _, k := range w.keys() {
 		h.index[k] = append(h.index[k], w)
@@ -400,6 +416,7 @@ func (h *hub) promote(w *Watch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, open := h.all[w]; open && !slices.Contains(h.admins, w) {
+		h.moves.Add(1)
 		h.admins = append(h.admins, w)
 	}
 }

@@ -277,6 +277,7 @@ func (w *Watch) dropThen(j *join, then func()) (first bool) {
 	w.mu.Lock()
 	j.leaving = true
 	w.mu.Unlock()
+	w.s.hub.moves.Add(1)
 	j.r.mu.Lock()
 	if first = j.state != over; first {
 		j.state = over

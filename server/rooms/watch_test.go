@@ -118,6 +118,51 @@ func TestListIsLiveWhereOthersJoined(t *testing.T) {
 	})
 }
 
+// A room whose members here have all joined it has no lists to tell, and does
+// not look for them at every message: until somebody comes, leaves it, or
+// becomes an admin.
+func TestListIsLiveAfterSilence(t *testing.T) {
+	run(t, func(w *world) {
+		mia := w.watch(w.mia)
+		w.join(mia, w.guestRoom)
+		n := 1
+		heard := func(why string, k *sink, want ...string) {
+			w.Helper()
+			w.settle()
+			k.take()
+			n++
+			w.send(w.guest, w.guestRoom, fmt.Sprint("message ", n))
+			w.settle()
+			if got := kinds(k.take()); !slices.Equal(got, want) {
+				w.Errorf("%s: %v, not %v", why, got, want)
+			}
+		}
+		for range 3 {
+			heard("joined", mia, "message")
+		}
+		tab := w.watch(w.mia)
+		heard("another tab comes", tab, "room unread=4 closed=false")
+		w.join(tab, w.guestRoom)
+		heard("it joins", tab, "message")
+		heard("it joined", mia, "message")
+		mia.Leave(w.guestRoom)
+		heard("one leaves", mia, "room unread=7 closed=false")
+		w.join(mia, w.guestRoom)
+		heard("it is back", mia, "message")
+		bo := w.watch(w.bo)
+		heard("a stranger comes", bo)
+		w.ok(w.AddParticipant(ctx, w.rosa, w.guestRoom, w.bo.User))
+		w.settle()
+		if got := kinds(bo.take()); !slices.Equal(got, []string{"room unread=9 closed=false"}) {
+			w.Errorf("and is added: %v", got)
+		}
+		w.ok(w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.bo.User))
+		heard("and is removed", bo)
+		w.ok(w.auth.SetRole(ctx, w.bo.User, chat.RoleAdmin))
+		heard("and becomes an admin", bo, "room unread=11 closed=false")
+	})
+}
+
 // What happens between a join's snapshot and its first delivery is not left out.
 func TestJoinMissesNothing(t *testing.T) {
 	run(t, func(w *world) {

@@ -266,7 +266,7 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 	if r != nil && audience != nil {
 		r.mu.Lock()
 		if r.version == version {
-			r.audience = audience
+			r.audience, r.silent = audience, -1
 		}
 		r.mu.Unlock()
 	}
