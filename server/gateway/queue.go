@@ -251,14 +251,25 @@ func (q *queue) push(it item) {
 }
 
 // await waits until less than half of the bound waits, so that whoever asks
-// faster than it reads waits for itself.
+// faster than it reads waits for itself. Where nobody writes, it does: one
+// message can ask for more than its end should find waiting.
 func (q *queue) await() {
 	q.mu.Lock()
+	full := q.full()
+	q.mu.Unlock()
+	if !full {
+		return
+	}
+	q.flushHere()
+	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.writing && q.ending == nil && !q.dead && (len(q.waiting) >= q.most/2 || q.size >= q.maxBytes/2) {
+	for q.writing && q.ending == nil && !q.dead && q.full() {
 		q.moved.Wait()
 	}
 }
+
+// full tells whether half of the bound waits. The caller holds the lock.
+func (q *queue) full() bool { return len(q.waiting) >= q.most/2 || q.size >= q.maxBytes/2 }
 
 // abort gives up writing; it is for a socket that is broken.
 func (q *queue) abort() {

@@ -344,6 +344,27 @@ func TestQueueMakesTheAskerWait(t *testing.T) {
 	})
 }
 
+// A message may hold many frames: their answers go out while it is worked on,
+// also where nothing was being written when it came.
+func TestQueueBoundsTheAnswersOfOneMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		q := &queue{}
+		q.init(s, Limits{QueueFrames: 8, QueueBytes: 1000})
+		most := 0
+		for range 10 {
+			q.ask(asked{})
+			q.answer(item{re: 1, bytes: make([]byte, 200)}, nil)
+			most = max(most, q.size)
+			q.await()
+		}
+		q.flushHere()
+		if most > 600 || s.wrote() != 4 {
+			t.Errorf("%d bytes waited, %d messages were written; want 600 and 4", most, s.wrote())
+		}
+	})
+}
+
 // Under -race: everything at once keeps the bound and ends.
 func TestQueueUnderFire(t *testing.T) {
 	s := &script{}
