@@ -25,8 +25,8 @@ func (c *conn) dispatch(ctx context.Context, f protocol.ClientFrame) {
 		f.Join = &protocol.Join{Room: own}
 	}
 	room := f.RoomID()
-	list := f.Rooms != nil
-	content := chat.RoomID("") // of the answer
+	list := f.Rooms != nil || f.Create != nil || f.Ping != nil // the answer names rooms that the frame does not
+	content := chat.RoomID("")                                 // of the answer
 	if f.Join != nil || f.History != nil {
 		content = room
 	}

@@ -32,7 +32,7 @@ type item struct {
 	room   chat.RoomID // whose content it carries; "" where that is nobody's secret
 	re     int64
 	signal bool // dropped first
-	list   bool // carries content of several rooms
+	list   bool // carries content of rooms that only its bytes name
 }
 
 // queue is what waits to be written to one socket. Deliver, Revoke and End are
