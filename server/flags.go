@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"anteroom/server/auth"
 	"anteroom/server/gateway"
 )
 
@@ -147,6 +148,9 @@ func parseServe(args []string, env environment) (config, error) {
 		c.trustedProxies = append(c.trustedProxies, prefix)
 	}
 	c.identities = identities
+	if c.passwordMemory > auth.MaxMemory {
+		return c, usagef("--password-memory must be at most %d", auth.MaxMemory)
+	}
 	if c.data == "" {
 		return c, usagef("--data must name a folder")
 	}
@@ -190,6 +194,10 @@ func originURL(name, s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(s, "/"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, usagef("--%s %q must be an origin such as https://chat.example, without a path", name, s)
+	}
+	// Letter by letter what browsers say: names in other scripts as they send them.
+	if strings.Trim(strings.ToLower(u.Host), "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "" || strings.HasSuffix(u.Host, ":") {
+		return nil, usagef("--%s %q must name one host as browsers send it: ASCII (xn--… for names in other scripts), without wildcards", name, s)
 	}
 	u.Host = strings.ToLower(u.Host)
 	// Browsers leave the scheme's own port out of an origin.

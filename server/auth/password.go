@@ -36,7 +36,10 @@ const (
 	maxPassword = 1024 // bytes; argon2 itself takes any length, a request should not
 	saltLength  = 16
 	keyLength   = 32
-	maxMemory   = 1 << 20 // KiB; a stored hash that asks for more is refused, not computed
+
+	// MaxMemory is the most that Params.Memory may be: a stored hash that asks for
+	// more is refused, not computed.
+	MaxMemory = 1 << 20 // KiB
 )
 
 // HashPassword gives the argon2id hash of password in PHC form.
@@ -108,7 +111,7 @@ func parsePHC(s string) (phc, bool) {
 	var err1, err2 error
 	h.salt, err1 = phcEncoding.DecodeString(part[4])
 	h.key, err2 = phcEncoding.DecodeString(part[5])
-	ok := err1 == nil && err2 == nil && h.Memory > 0 && h.Memory <= maxMemory && h.Time > 0 && h.Time <= 64 && h.Threads > 0 &&
+	ok := err1 == nil && err2 == nil && h.Memory > 0 && h.Memory <= MaxMemory && h.Time > 0 && h.Time <= 64 && h.Threads > 0 &&
 		len(h.salt) >= 8 && len(h.salt) <= 64 && len(h.key) >= 16 && len(h.key) <= 64
 	return h, ok
 }

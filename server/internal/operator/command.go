@@ -242,6 +242,9 @@ func parse(sp spec, args []string, env Env) (options, []string, error) {
 	if o.data == "" {
 		return o, nil, usagef("--data must name a folder")
 	}
+	if o.passwordMemory > auth.MaxMemory {
+		return o, nil, usagef("--password-memory must be at most %d", auth.MaxMemory)
+	}
 	return o, rest, nil
 }
 
