@@ -40,6 +40,9 @@ func (c *call) logIn() (int, any, error) {
 	if len(account) > maxUsername {
 		account = account[:maxUsername] // no such account; but the table stays small
 	}
+	if account != "" {
+		account = "login " + account // what is typed there names nothing else in the table
+	}
 	if err := c.g.logIns.take(now, c.address, 1); err != nil {
 		return 0, nil, err
 	}
@@ -104,7 +107,7 @@ func (c *call) password() (int, any, error) {
 	if err := c.decode(&b); err != nil {
 		return 0, nil, err
 	}
-	now, account := c.g.now(), string(c.principal.Identity())
+	now, account := c.g.now(), "password "+string(c.principal.Identity())
 	if err := c.g.accountLogIns.take(now, account, 1); err != nil {
 		return 0, nil, err
 	}

@@ -84,6 +84,13 @@ var eachLimit = map[string]func(t *testing.T){
 		w.below("guesses", 3, func() reply {
 			return w.call("POST", "/api/password", s.Credential, password{"wrong-wrong-wrong", "new-new-new-1"})
 		})
+		// Nobody else can use it up: a user's id is public, and a log-in can name anything.
+		bo := w.user("bo", chat.RoleUser)
+		s = w.login("bo", chat.SurfaceInbox)
+		for range 5 {
+			w.call("POST", "/api/login", "", logIn{Username: string(bo), Password: "wrong-wrong", Surface: "inbox"})
+		}
+		w.get(nil, "POST", "/api/password", s.Credential, password{"bo-bo-pw", "new-new-new-1"})
 	},
 	"connections-address": limitedConnections,
 
