@@ -77,6 +77,21 @@ func (s *Service) publish(began time.Time, events []posted) {
 	s.cfg.Observe.Delivered(s.cfg.Now().Sub(durable))
 }
 
+// inDoubt has all whom appended events concern look at storage: the commit failed,
+// and may have happened all the same.
+func (s *Service) inDoubt(events []posted) {
+	for _, p := range events {
+		s.hub.doubt(p.room)
+	}
+}
+
+// inDoubt is the service's, of what a transaction appended that got as far as to make a.
+func (a *admitted) inDoubt(s *Service) {
+	if a != nil {
+		s.inDoubt(a.events)
+	}
+}
+
 // noted is what is kept of a decision that somebody asked for.
 func (s *Service) noted(ctx context.Context, v verdict) {
 	s.decisions.note(ctx, v)
@@ -118,9 +133,7 @@ func (s *Service) writeThen(ctx context.Context, p chat.Principal, room chat.Roo
 		then()
 	}
 	if err != nil {
-		if last != nil && len(last.events) > 0 {
-			s.hub.doubt(room) // the commit may have happened all the same
-		}
+		last.inDoubt(s)
 		return nil, err
 	}
 	s.publish(began, last.events)

@@ -65,6 +65,7 @@ func (s *Service) Create(ctx context.Context, p chat.Principal, q protocol.Creat
 	})
 	s.decisions.note(ctx, seen)
 	if err != nil {
+		last.inDoubt(s)
 		return Opened{}, err
 	}
 	s.publish(began, last.events)
@@ -248,6 +249,7 @@ func (s *Service) CreateBetween(ctx context.Context, p chat.Principal, id chat.C
 	})
 	s.decisions.note(ctx, seen)
 	if err != nil {
+		last.inDoubt(s)
 		return Opened{}, err
 	}
 	s.publish(began, last.events)

@@ -24,6 +24,8 @@
 // Lists are kept live by room frames, which a worker computes per watch in a
 // transaction of its own; many changes of one room come together in one frame.
 // A watch that has joined a room gets its events instead of room frames.
+// A line that could not be read is tried again by Sweep; and where a commit's
+// outcome is unknown, all whom it concerns are shown what storage has.
 //
 // # Revocation
 //

@@ -262,23 +262,24 @@ func (r *hubRoom) pass(f frame, now int64, late []*join) []*join {
 	}
 }
 
-// doubt makes everybody in a room look at storage: something may have been
-// committed there that nobody will publish.
+// doubt makes everybody in a room, or with it in a list, look at storage:
+// something may have been committed there that nobody will publish.
 func (h *hub) doubt(id chat.RoomID) {
 	r := h.hold(id)
-	if r == nil {
-		return
-	}
-	var late []*join
-	r.mu.Lock()
-	for _, j := range r.joins {
-		if j.state == live && !j.catching {
-			j.catching, j.behind = true, j.last
-			late = append(late, j)
+	if r != nil {
+		var late []*join
+		r.mu.Lock()
+		r.audience, r.silent = nil, -1
+		r.version++
+		for _, j := range r.joins {
+			if j.state == live && !j.catching {
+				j.catching, j.behind = true, j.last
+				late = append(late, j)
+			}
 		}
+		r.mu.Unlock()
+		h.worker.catchUp(late...)
 	}
-	r.mu.Unlock()
-	h.worker.catchUp(late...)
 	h.changed(r, id, "")
 	h.release(r)
 }

@@ -64,6 +64,7 @@ func (s *Service) Link(ctx context.Context, account, guest string) (Linked, erro
 		s.auth.LinkRefused(ctx, account, guest)
 	}
 	if err != nil {
+		s.inDoubt(events)
 		return Linked{}, err
 	}
 	s.publish(began, events)

@@ -103,7 +103,8 @@ func (s *Service) sweeper(ctx context.Context) {
 }
 
 // Sweep decides again about watches whose session's time seems to be over, and
-// writes out collapsed log lines and the audit rows of refusals. The sweeper calls it; tests may too.
+// writes out collapsed log lines and the audit rows of refusals, and tries again
+// what lists were not told of. The sweeper calls it; tests may too.
 func (s *Service) Sweep(ctx context.Context) {
 	now := s.now()
 	for _, w := range s.hub.expired(now) {
@@ -111,6 +112,7 @@ func (s *Service) Sweep(ctx context.Context) {
 	}
 	s.decisions.flush(now, false)
 	s.auditRefusals(ctx)
+	s.hub.worker.again()
 }
 
 // Resolve turns a credential into a principal, for those who have no

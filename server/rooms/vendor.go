@@ -104,6 +104,7 @@ func (s *Service) SetVendorMember(ctx context.Context, vendor chat.VendorID, use
 	})
 	s.revoke(ctx, user, lost...) // also where the commit's outcome is unknown
 	if err != nil {
+		s.inDoubt(events)
 		return err
 	}
 	s.publish(began, events)

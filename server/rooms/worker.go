@@ -20,7 +20,8 @@ type worker struct {
 	mu      sync.Mutex // guards everything below
 	late    []*join    // each at most once: join.catching says so
 	lists   map[listKey]struct{}
-	checks  []check // rechecks that other nodes asked for
+	failed  map[listKey]struct{} // could not be read; Sweep has them tried again
+	checks  []check              // rechecks that other nodes asked for
 	running bool
 	closed  bool
 	done    sync.WaitGroup
@@ -51,6 +52,27 @@ func (k *worker) refresh(key listKey) {
 		}
 		k.lists[key] = struct{}{}
 	})
+}
+
+// postpone keeps a line that could not be read.
+func (k *worker) postpone(key listKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed == nil {
+		k.failed = make(map[listKey]struct{})
+	}
+	k.failed[key] = struct{}{}
+}
+
+// again tries what was postponed.
+func (k *worker) again() {
+	k.mu.Lock()
+	failed := k.failed
+	k.failed = nil
+	k.mu.Unlock()
+	for key := range failed {
+		k.refresh(key)
+	}
 }
 
 func (k *worker) recheck(watches []*Watch, rooms ...chat.RoomID) {
@@ -256,6 +278,7 @@ func (s *Service) refresh(ctx context.Context, key listKey) {
 	})
 	if err != nil {
 		s.log.Warn("list not brought up to date", slog.String("room", string(key.room)), slog.Any("err", err))
+		h.worker.postpone(key)
 		return
 	}
 	for _, o := range offers {
