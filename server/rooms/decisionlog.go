@@ -74,6 +74,10 @@ func (d *decisionLog) wants(a access.Action) bool {
 	return d.log.Enabled(context.Background(), level(a))
 }
 
+// within tells whether no more than a period has passed since a moment. A clock
+// that went back ends the period: nobody waits until it is there again.
+func within(now, since, period int64) bool { return now >= since && now-since < period }
+
 // note writes a decision's line, or counts it where it repeats a refusal.
 func (d *decisionLog) note(ctx context.Context, v verdict) {
 	if v.action == "" {
@@ -87,7 +91,7 @@ func (d *decisionLog) note(ctx context.Context, v verdict) {
 	}
 	key := refusal{v.caller.identity, string(v.caller.p.Session) + string(v.caller.p.GuestSession), v.room, v.action, v.decision.Reason}
 	d.mu.Lock()
-	if r := d.refused[key]; r != nil && v.at-r.since < collapseFor {
+	if r := d.refused[key]; r != nil && within(v.at, r.since, collapseFor) {
 		r.n++
 		r.last = v
 		d.mu.Unlock()
@@ -112,7 +116,7 @@ func (d *decisionLog) flush(now int64, all bool) {
 	var over []*repeats
 	d.mu.Lock()
 	for k, r := range d.refused {
-		if all || now-r.since >= collapseFor {
+		if all || !within(now, r.since, collapseFor) {
 			delete(d.refused, k)
 			if r.n > 0 {
 				over = append(over, r)

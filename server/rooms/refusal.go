@@ -50,10 +50,10 @@ func (f *refusals) note(v verdict) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if at, ok := f.known[key]; ok && v.at-at < auditAgain {
+	if at, ok := f.known[key]; ok && within(v.at, at, auditAgain) {
 		return
 	}
-	if f.known == nil || v.at < f.minute || v.at-f.minute >= auditMinute {
+	if f.known == nil || !within(v.at, f.minute, auditMinute) {
 		f.minute, f.rows, f.of = v.at, 0, make(map[chat.Identity]int)
 		if f.known == nil {
 			f.known = make(map[refusedRoom]int64)
@@ -75,7 +75,7 @@ func (f *refusals) take(now int64) (rows []storage.AuditEntry, left int) {
 	defer f.mu.Unlock()
 	rows, left, f.pending, f.left = f.pending, f.left, nil, 0
 	for k, at := range f.known {
-		if now-at >= auditAgain {
+		if !within(now, at, auditAgain) {
 			delete(f.known, k)
 		}
 	}

@@ -2,6 +2,8 @@ package rooms_test
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +96,31 @@ func TestRefusalsAreAuditedAtTheEnd(t *testing.T) {
 		s.Stop()
 		if rows := w.refusedRows(); len(rows) != 1 || fmt.Sprint(rows[0].Actor, rows[0].Room) != fmt.Sprint(w.noor.Identity(), w.guestRoom) {
 			w.Errorf("%+v", rows)
+		}
+	})
+}
+
+// A clock that was a day ahead and is put right keeps no refusal out of the log
+// and the audit until that day has come.
+func TestRefusalsAfterTheClockWentBack(t *testing.T) {
+	run(t, func(w *world) {
+		var ahead time.Duration
+		s := must(rooms.New(rooms.Config{
+			Storage: w.storage, Auth: w.auth, SweepEvery: 30 * minute, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+			Now: func() time.Time { return time.Now().Add(ahead) },
+		}))(w.T)
+		defer s.Stop()
+		for _, ahead = range []time.Duration{24 * hour, 0} {
+			w.log.take()
+			_, err := s.Get(ctx, w.stranger, w.guestRoom)
+			w.code(chat.CodeAccessDenied, err)
+			if line := w.log.take(); !strings.Contains(line, "access denied") {
+				t.Errorf("%s ahead: %q", ahead, line)
+			}
+			s.Sweep(ctx)
+		}
+		if rows := w.refusedRows(); len(rows) != 2 {
+			w.Errorf("%d rows", len(rows))
 		}
 	})
 }

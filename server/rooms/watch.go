@@ -347,7 +347,7 @@ func (w *Watch) Typing(ctx context.Context, q protocol.Typing) error {
 	}
 	now := w.s.now()
 	w.mu.Lock()
-	old := w.typed.Typing == q && now-w.typed.at < TypingEvery.Milliseconds()
+	old := w.typed.Typing == q && within(now, w.typed.at, TypingEvery.Milliseconds())
 	if !old {
 		w.typed = typed{q, now}
 	}
