@@ -90,21 +90,28 @@ func (f *flusher) run() {
 		for f.first == len(f.ready) && !f.stopped {
 			f.work.Wait()
 		}
-		n := copy(mine[:], f.ready[f.first:])
+		n := f.take(mine[:])
+		f.mu.Unlock()
 		if n == 0 {
-			f.mu.Unlock()
 			return
 		}
-		clear(f.ready[f.first : f.first+n])
-		if f.first += n; f.first == len(f.ready) {
-			f.ready, f.first = f.ready[:0], 0
-		}
-		f.mu.Unlock()
 		for i, q := range mine[:n] {
 			q.flushListed()
 			mine[i] = nil
 		}
 	}
+}
+
+// take moves the next queues out of ready. The caller holds f.mu.
+func (f *flusher) take(mine []*queue) int {
+	n := copy(mine, f.ready[f.first:])
+	clear(f.ready[f.first : f.first+n])
+	if f.first += n; 2*f.first >= len(f.ready) { // moving those that wait costs no more than taking did
+		rest := copy(f.ready, f.ready[f.first:])
+		clear(f.ready[rest:])
+		f.ready, f.first = f.ready[:rest], 0
+	}
+	return n
 }
 
 // stop ends the flusher once what is due is written.

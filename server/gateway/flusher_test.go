@@ -134,3 +134,19 @@ func TestFlusherUnderFire(t *testing.T) {
 		}
 	}
 }
+
+// A server that always has something to write holds no more memory for it than
+// what is to be written.
+func TestFlusherThatIsNeverDone(t *testing.T) {
+	f := newFlusher(0)
+	defer f.stop()
+	var mine [turn]*queue
+	f.add(&queue{})
+	for range 100_000 {
+		f.add(&queue{})
+		f.take(mine[:1])
+	}
+	if n := cap(f.ready); n > 1000 {
+		t.Errorf("room for %d sockets is held, and one waits", n)
+	}
+}
