@@ -49,7 +49,8 @@
 //   - Sinks never block; everything that waits here is bounded: parked frames per
 //     room, rooms per watch, one queued list frame per room and watch.
 //   - An admin's first look of a day into a room he is no participant of is
-//     audited, and its participants are told, before he gets anything of it.
+//     audited, and its participants are told, before he gets anything of it. Who
+//     becomes that while the room is joined has to join it anew.
 //   - No log line holds a message's text, a name, a credential or a page.
 //   - It knows nothing of HTTP, WebSockets or how a credential is checked.
 package rooms

@@ -2,6 +2,7 @@ package rooms_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,6 +94,54 @@ func TestFirstPageIsAsManyReadsHoweverManyRooms(t *testing.T) {
 		grow(5000)
 		if many := page(); many != few {
 			w.Errorf("%d reads with 5,000 rooms, %d with 60", many, few)
+		}
+	})
+}
+
+// An admin who is taken out of a room still reaches it, but no longer unseen:
+// what was joined as a participant is joined anew before anything follows.
+func TestAdminWhoIsNoParticipantAnyMore(t *testing.T) {
+	run(t, func(w *world) {
+		for name, tt := range map[string]struct{ in, out func() error }{
+			"removed": {
+				func() error { return w.AddParticipant(ctx, w.rosa, w.guestRoom, w.rosa.User) },
+				func() error { return w.RemoveParticipant(ctx, w.rosa, w.guestRoom, w.rosa.User) },
+			},
+			"no longer staff": {
+				func() error { return w.SetVendorMember(ctx, w.tea.ID, w.rosa.User, true) },
+				func() error { return w.SetVendorMember(ctx, w.tea.ID, w.rosa.User, false) },
+			},
+		} {
+			room, who := w.guestRoom, w.guest
+			if name != "removed" {
+				room, who = w.adaRoom, w.ada
+			}
+			w.ok(tt.in())
+			other, admin := w.watch(who), w.watch(w.rosa)
+			w.join(other, room)
+			w.join(admin, room)
+			w.ok(tt.out())
+			w.settle()
+			other.take()
+			w.send(who, room, "between us")
+			w.settle()
+			if got := texts(admin.take()); got != nil {
+				w.Errorf("%s: heard without a notice: %v", name, got)
+			}
+			if got := kinds(other.take()); !slices.Equal(got, []string{"message"}) {
+				w.Errorf("%s: the other got %v", name, got)
+			}
+			if j := w.join(admin, room); len(j.Notices) != 1 {
+				w.Errorf("%s: joined anew: %+v", name, j)
+			}
+			if got := kinds(other.take()); !slices.Equal(got, []string{"notice rosa"}) {
+				w.Errorf("%s: the other was told %v", name, got)
+			}
+			w.send(who, room, "go on")
+			w.settle()
+			if got := texts(admin.take()); !slices.Equal(got, []string{"go on"}) {
+				w.Errorf("%s: after the notice: %v", name, got)
+			}
 		}
 	})
 }

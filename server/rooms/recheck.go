@@ -62,19 +62,22 @@ func (s *Service) recheck(ctx context.Context, w *Watch, further ...chat.RoomID)
 	var (
 		c       caller
 		refused []verdict
+		unseen  []chat.RoomID // reached as an admin only, and nobody was told of that yet
 	)
 	err := s.view(ctx, func(r storage.Reader) (err error) {
-		refused = nil
+		refused, unseen = nil, nil
 		if c, err = factsOf(r, w.p, s.now()); err != nil || c.dead != nil {
 			return err
 		}
 		for _, id := range rooms {
-			_, v, err := s.decideFor(r, nil, c, id, access.Read, s.now())
-			if err != nil && v.action == "" {
+			a, v, err := s.decideFor(r, nil, c, id, access.Read, s.now())
+			switch {
+			case err != nil && v.action == "":
 				return err
-			}
-			if err != nil {
+			case err != nil:
 				refused = append(refused, v)
+			case a.overseen(s):
+				unseen = append(unseen, id)
 			}
 		}
 		return nil
@@ -98,19 +101,17 @@ func (s *Service) recheck(ctx context.Context, w *Watch, further ...chat.RoomID)
 	for _, v := range refused {
 		w.lose(v.room)
 	}
+	for _, id := range unseen {
+		if j := w.find(id); j != nil {
+			w.resync(j) // joining anew tells the participants
+		}
+	}
 	w.confirm(s.hub.clock.Load(), c)
 }
 
 // lose takes a room out of the watch and what is queued of it out of the sink.
 func (w *Watch) lose(room chat.RoomID) {
-	w.mu.Lock()
-	i := slices.IndexFunc(w.joins, func(j *join) bool { return j.r.id == room })
-	var j *join
-	if i >= 0 {
-		j = w.joins[i]
-	}
-	w.mu.Unlock()
-	if j != nil && w.dropThen(j, func() { w.sink.Revoke(room) }) {
+	if j := w.find(room); j != nil && w.dropThen(j, func() { w.sink.Revoke(room) }) {
 		return
 	}
 	// It was left before, and nothing comes any more: what is queued may be of then.

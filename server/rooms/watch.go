@@ -255,16 +255,19 @@ func (a *admitted) joined(cursor *chat.Cursor) (protocol.Joined, error) {
 // Leave ends the subscription to a room. Nothing of it is delivered afterwards
 // but room frames of the list.
 func (w *Watch) Leave(room chat.RoomID) {
-	w.mu.Lock()
-	i := slices.IndexFunc(w.joins, func(j *join) bool { return j.r.id == room })
-	var j *join
-	if i >= 0 {
-		j = w.joins[i]
-	}
-	w.mu.Unlock()
-	if j != nil {
+	if j := w.find(room); j != nil {
 		w.drop(j)
 	}
+}
+
+// find gives the join of a room, nil where there is none.
+func (w *Watch) find(room chat.RoomID) *join {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.joins, func(j *join) bool { return j.r.id == room }); i >= 0 {
+		return w.joins[i]
+	}
+	return nil
 }
 
 // drop takes a join out of the fan-out. Dropping twice does nothing.
@@ -299,7 +302,7 @@ func (w *Watch) resync(j *join) {
 	w.s.cfg.Observe.Resynced()
 	w.dropThen(j, func() {
 		w.sink.Deliver(Frame{Room: j.r.id, Bytes: encode(protocol.ServerFrame{Error: &protocol.Error{
-			Code: chat.CodeResyncRequired, Message: "Too much has happened, join the room again", Room: j.r.id,
+			Code: chat.CodeResyncRequired, Message: "The room has to be joined again", Room: j.r.id,
 		}})})
 	})
 }
