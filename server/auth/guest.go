@@ -186,6 +186,8 @@ func (s *Service) LinkGuest(w storage.Writer, account, guest string) (LinkOutcom
 
 // LinkRefused puts a refused link into the audit table.
 func (s *Service) LinkRefused(ctx context.Context, account, guest string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalTime)
+	defer cancel()
 	var actor chat.Identity
 	err := s.storage.View(ctx, func(r storage.Reader) error {
 		p, err := s.Resolve(r, account)

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -169,6 +170,40 @@ func TestConcurrentLinks(t *testing.T) {
 		p := w.alive("winner's", outs[winner].Credential)
 		if p.User != sessions[winner].Principal.User {
 			t.Fatalf("linked to %s, but %s was told so", p.User, sessions[winner].Principal.User)
+		}
+	}
+}
+
+// Who hangs up before the answer is audited all the same, and covers nobody
+// who does the same a moment later.
+func TestRefusalsOfThoseWhoHangUp(t *testing.T) {
+	var hangUp func()
+	w := newWorld(t, func(c *auth.Config) {
+		now := c.Now
+		c.Now = func() time.Time {
+			if hangUp != nil {
+				hangUp()
+			}
+			return now()
+		}
+	})
+	w.user("ada", chat.RoleUser)
+	g, s := w.guest(), w.login("ada", chat.SurfaceWidget)
+	for name, try := range map[string]func(ctx context.Context){
+		"refused": func(ctx context.Context) {
+			_, err := w.LogIn(ctx, "ada", "not it at all", chat.SurfaceInbox, "")
+			w.code(chat.CodeUnauthenticated, err)
+		},
+		"link_refused": func(ctx context.Context) { w.LinkRefused(ctx, s.Credential, g.Credential) },
+	} {
+		before := len(w.audit(name))
+		ctx, cancel := context.WithCancel(context.Background())
+		hangUp = cancel
+		try(ctx)
+		hangUp = nil
+		try(context.Background())
+		if got := len(w.audit(name)) - before; got != 1 {
+			t.Errorf("%s: %d rows", name, got)
 		}
 	}
 }

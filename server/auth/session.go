@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"slices"
+	"time"
 
 	"anteroom/server/storage"
 	"anteroom/store/chat"
@@ -284,11 +285,15 @@ func (s *Service) ChangePassword(ctx context.Context, p chat.Principal, old, nex
 	}))
 }
 
-const refusalsPerMinute = 60
+const (
+	refusalsPerMinute = 60
+	refusalTime       = 5 * time.Second // of writing a row
+)
 
 // refusal writes an audit row for something refused. Repeats under the same
 // key are written once a minute, and all together refusalsPerMinute times, so
-// that nobody can fill the table. A failure to write changes no answer.
+// that nobody can fill the table. A failure to write changes no answer, and whoever
+// hangs up before the answer is in the table all the same.
 func (s *Service) refusal(ctx context.Context, action, key string, e storage.AuditEntry) {
 	now := s.now()
 	s.mu.Lock()
@@ -306,6 +311,8 @@ func (s *Service) refusal(ctx context.Context, action, key string, e storage.Aud
 		return
 	}
 	e.At, e.Action = now, action
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalTime)
+	defer cancel()
 	if err := s.storage.Update(ctx, func(w storage.Writer) error { return w.AddAudit(e) }); err != nil {
 		s.cfg.Log.Error("audit row lost", "action", action, "err", err)
 	}
