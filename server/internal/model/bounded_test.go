@@ -26,7 +26,7 @@ const (
 
 var (
 	mints      = gateway.Rate{Every: time.Minute, Burst: 4}
-	guestRooms = gateway.Rate{Every: time.Hour, Burst: 3}
+	guestRooms = gateway.Rate{Every: time.Hour, Burst: 2} // of more, too few traces come to the end
 	userSends  = gateway.Rate{Every: 10 * time.Second, Burst: 3}
 	guestSends = gateway.Rate{Every: 20 * time.Second, Burst: 2}
 )
