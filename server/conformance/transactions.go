@@ -361,12 +361,25 @@ func ownership(t *testing.T, w *world) {
 func backup(t *testing.T, w *world, open Open) {
 	w.shop()
 	w.update(everything)
+	live := storage.AccountSession{ID: "s_live", User: "u_bo", Token: hashOf(60), LastSeenAt: 7, ExpiresAt: 1 << 50}
+	w.update(func(s storage.Writer) error { return s.PutAccountSession(live) })
 	var b bytes.Buffer
 	if err := w.s.Backup(t.Context(), &b); err != nil {
 		t.Fatalf("backup: %v", err)
 	}
 	copied := &world{t, open(t, b.Bytes())}
 	defer copied.s.Close()
+	live.RevokedAt = live.LastSeenAt // no log-in lives in a copy; all else is the same
+	copied.view(func(r storage.Reader) {
+		got, err := r.AccountSession(live.ID)
+		equal(t, "the log-in in the copy", got, err, live)
+	})
+	w.view(func(r storage.Reader) {
+		if got, err := r.AccountSession(live.ID); err != nil || got.RevokedAt != 0 {
+			t.Errorf("the log-in itself: %+v %v", got, err)
+		}
+	})
+	w.update(func(s storage.Writer) error { return s.PutAccountSession(live) })
 	equal(t, "the copy", copied.digest(), nil, w.digest())
 	var old, restored string
 	w.view(func(r storage.Reader) { old, _ = r.Epoch() })

@@ -97,6 +97,11 @@ func (m *Memory) Backup(ctx context.Context, to io.Writer) error {
 	err := m.View(ctx, func(Reader) error {
 		d := m.s.dump()
 		d.Epoch = rand.Text()
+		for i, a := range d.Sessions {
+			if a.RevokedAt == 0 {
+				d.Sessions[i].RevokedAt = max(a.LastSeenAt, 1)
+			}
+		}
 		return gob.NewEncoder(&b).Encode(d)
 	})
 	if err != nil {

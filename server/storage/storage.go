@@ -34,7 +34,9 @@ type Storage interface {
 	// If ctx ends before f starts, Update returns its error; afterwards the outcome is awaited.
 	Update(ctx context.Context, f func(Writer) error) error
 	// Backup writes a consistent copy that Open accepts, with an epoch of its
-	// own, to w while the storage is in use.
+	// own, to w while the storage is in use. In the copy every account session is
+	// over, as of when it was last seen: of those who log out after the copy was
+	// made it can't know.
 	Backup(ctx context.Context, w io.Writer) error
 	// Close waits for Updates under way; later calls return ErrClosed.
 	Close() error

@@ -43,8 +43,13 @@ func (d *DB) Backup(ctx context.Context, w io.Writer) (err error) {
 	if err := run(ctx, d.path, d.busy, "VACUUM INTO ?", f.Name()); err != nil {
 		return fmt.Errorf("copy database: %w", err)
 	}
-	if err := run(ctx, f.Name(), 0, "UPDATE meta SET epoch = lower(hex(randomblob(16)))"); err != nil {
-		return fmt.Errorf("give the copy its epoch: %w", err)
+	for _, change := range []string{
+		"UPDATE meta SET epoch = lower(hex(randomblob(16)))",
+		"UPDATE account_sessions SET revoked_at = max(last_seen_at, 1) WHERE revoked_at = 0",
+	} {
+		if err := run(ctx, f.Name(), 0, change); err != nil {
+			return fmt.Errorf("make the copy one of its own: %w", err)
+		}
 	}
 	if err := f.Sync(); err != nil {
 		return translate(fmt.Errorf("sync backup file: %w", err))
