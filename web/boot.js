@@ -226,7 +226,7 @@ function accent() {
 dark.addEventListener('change', accent);
 
 // ---- unread messages without the module: one request, then one a minute while somebody looks
-let lightCredential = '', asking = 0;
+let lightCredential = '', asking = 0, stay = 0; // stay counts log-outs: what was asked for before one is nobody's
 const api = (path, credential, init) => fetch(path, {...init, cache: 'no-store', credentials: 'omit',
   headers: {...(credential && {Authorization: 'Bearer ' + credential}), ...(init && init.body && {'Content-Type': 'application/json'})}});
 const stored = () => {
@@ -248,21 +248,27 @@ async function unread() {
   clearTimeout(asking);
   if (!idle) return;
   asking = setTimeout(unread, 60000);
-  const who = kept(), c = lightCredential || who && who.credential;
+  const who = kept(), c = lightCredential || who && who.credential, asked = stay;
+  if (!c) post({type: 'unread', count: 0});
   if (doc.hidden || !c) return;
   try {
     const r = await api('/api/rooms?filter=unread', c);
     if (!r.ok) return;
     const page = await r.json();
-    if (idle) post({type: 'unread', count: page.rooms.reduce((n, room) => n + (room.unread || 0), 0)});
+    if (idle && asked === stay) post({type: 'unread', count: page.rooms.reduce((n, room) => n + (room.unread || 0), 0)});
   } catch {} // no network: the badge stays as it was
 }
 // A log-in of the host's while nothing is open: enough to ask for unread; the app makes its own.
 async function light(token) {
+  const asked = ++stay;
   try {
     const r = await api('/api/login', '', {method: 'POST', body: JSON.stringify({token, surface: 'widget'})});
     const answer = r.ok ? await r.json() : {};
     if (typeof answer.credential !== 'string') return;
+    if (asked !== stay) { // logged out meanwhile, or in as another
+      api('/api/revoke', '', {method: 'POST', body: JSON.stringify({handle: answer.revoke}), keepalive: true}).catch(() => {});
+      return;
+    }
     lightCredential = answer.credential;
     // A log-out of any page ends this session too (store/open.go has the record's form).
     write(local, prefix + 'open.' + crypto.randomUUID(), JSON.stringify({v: 1, revoke: answer.revoke, user: answer.principal.user, expires: answer.expires_at}));
@@ -270,6 +276,7 @@ async function light(token) {
   } catch {}
 }
 function darken() {
+  stay++;
   if (lightCredential) api('/api/logout', lightCredential, {method: 'POST', keepalive: true}).catch(() => {});
   lightCredential = '';
 }
@@ -499,7 +506,12 @@ function reload() {
 function heard(signal) {
   if (!signal || signal.out !== true) return;
   wipe();
+  stay++;
   lightCredential = '';
+  if (idle) { // the badge is of who left
+    post({type: 'unread', count: 0});
+    unread();
+  }
   if (onWipe) onWipe();
 }
 try {

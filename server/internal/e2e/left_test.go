@@ -1,0 +1,98 @@
+//go:build !js
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+)
+
+// unreadOf leaves Ada logged in at the shop, with one unread message; the room
+// and her id come back.
+func (tab *Tab) unreadOf(s *Server) (room, user string) {
+	tab.t.Helper()
+	tab.logIn(s, "ada")
+	tab.visit(s.shop + "/products/blue-bowl")
+	chat := tab.openChat()
+	chat.sees("left the kiln") // what Ada and Mia said before
+	chat.say("Ada asks")
+	chat.delivered("Ada asks")
+	mia := s.staff("mia")
+	found := s.roomWith(mia, "Ada asks")
+	i := slices.IndexFunc(found.Members, func(m member) bool { return m.Name == "Ada Okafor" })
+	if i < 0 {
+		tab.t.Fatalf("Ada is not in %+v", found)
+	}
+	tab.visit("about:blank")
+	s.answer(mia, found.ID, "Mia answers")
+	return found.ID, found.Members[i].User
+}
+
+// badge waits until the launcher tells that much.
+func (tab *Tab) badge(want string) {
+	tab.t.Helper()
+	await(tab.t, fmt.Sprintf("the badge %q", want), func() (bool, error) {
+		var label string
+		err := tab.top().eval(`(`+launcher+`).getAttribute('aria-description') || ''`, &label)
+		return label == want, err
+	})
+}
+
+// Who logs out leaves no number on the launchers of the other tabs, in which
+// nobody has opened the chat and no app runs.
+func TestUnreadGoesInOtherTabs(t *testing.T) {
+	s := serve(t)
+	v := visitor(t, "ada")
+	tab := v.open(s.shop + "/")
+	tab.unreadOf(s)
+	tab.visit(s.shop + "/products/blue-bowl")
+	tab.badge("1 unread")
+	other := v.open(s.shop + "/products/blue-bowl")
+	other.badge("1 unread")
+	other.logOut()
+	tab.badge("")
+	tab.chat().forgot("Ada")
+}
+
+// A log-out also ends the light log-in that is still on its way: what it brings
+// is kept nowhere, counts for nothing and is good for nothing.
+func TestLogOutOvertakesTheLightLogIn(t *testing.T) {
+	s := serve(t)
+	tab := visitor(t, "ada").open(s.shop + "/")
+	_, user := tab.unreadOf(s)
+	asked, pass, late := make(chan bool, 1), make(chan bool), make(chan string, 1)
+	s.front.rule(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if r.URL.Path != "/api/login" {
+			return false
+		}
+		asked <- true
+		<-pass
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		var session struct{ Credential string }
+		if err := json.Unmarshal(answer.Body.Bytes(), &session); err != nil {
+			t.Errorf("the log-in is answered with %d %v", answer.Code, err)
+		}
+		late <- session.Credential
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		w.Write(answer.Body.Bytes())
+		return true
+	})
+	tab.visit(s.shop + "/products/blue-bowl")
+	<-asked
+	// The browser has forgotten the frame's storage, as some do after a while: nothing here says whose sessions to end.
+	tab.chat().mustEval(`void localStorage.clear()`, nil)
+	tab.top().mustEval(`void Anteroom('logout')`, nil)
+	await(t, "the mark to be erased", func() (gone bool, err error) {
+		err = tab.top().eval(`!localStorage.getItem('anteroom.chatted')`, &gone)
+		return gone, err
+	})
+	close(pass)
+	s.allDead([]string{<-late})
+	tab.chat().forgot(user)
+	tab.badge("")
+}
