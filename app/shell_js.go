@@ -136,6 +136,9 @@ func (s *shell) Close() {
 // Screen names the column a narrow window shows.
 func (s *shell) Screen(name ui.Screen) { s.boot.Call("screen", string(name)) }
 
+// KeepFocus lets the focus go with the row or room it is on.
+func (s *shell) KeepFocus() { s.boot.Call("keepFocus") }
+
 // Install shows the browser's dialogue for installing the inbox.
 func (s *shell) Install() { s.boot.Call("install") }
 

@@ -600,6 +600,15 @@ window.anteroomBoot = Object.freeze({
     status('');
     post({type: 'ready'});
   },
+  keepFocus() {
+    const at = doc.activeElement, box = at && at.closest('li,.row'), named = box && (box.id ? box : box.querySelector('[id]'));
+    if (!named) return;
+    const id = named.id, i = [...box.querySelectorAll('a,button')].indexOf(at);
+    queueMicrotask(() => { // drawn
+      const now = byId(id), there = now && now.closest('li,.row').querySelectorAll('a,button')[i];
+      if (there && there !== at) there.focus({preventScroll: true});
+    });
+  },
   screen(name) {
     body.classList.remove('screen-rooms', 'screen-room', 'screen-about');
     body.classList.add('screen-' + name);

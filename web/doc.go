@@ -52,6 +52,8 @@
 //	text()     what stands in the composer now
 //	setText(s) replaces it (the caret goes to the end; "" clears). Fires no onInput
 //	focus()    focuses the composer, if it is visible
+//	keepFocus() called before rows of the log or rooms of the list are drawn: the link or
+//	           button that has the focus gives it to the one that is in its place then
 //	composer({visible, disabled, placeholder})  shows or hides the composer (body class
 //	           has-composer), any key may be left out
 //	take()     → {text, queued: [{id, text, vendor, at}]}: hands over what was typed and sent

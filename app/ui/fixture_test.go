@@ -42,6 +42,7 @@ func (p *page) Do(i store.Intent) { p.did = append(p.did, i) }
 func (p *page) View() *store.View { return p.view }
 func (p *page) Wipe()             { p.wiped++ }
 func (p *page) Focus(id string)   { p.focused = append(p.focused, id) }
+func (p *page) KeepFocus()        {}
 func (p *page) Close()            { p.closed++ }
 func (p *page) Screen(Screen)     {}
 func (p *page) Install()          {}

@@ -129,6 +129,7 @@ func (l *MessageLog) OnUpdate(ctx app.Context) {
 	if rv := l.M.view.Room; rv != nil && !l.stick && rv.Timeline.Head > l.head && l.head > 0 {
 		l.fresh = l.fresh || l.news(rv)
 	}
+	l.M.shell.KeepFocus()
 	ctx.Defer(l.settle)
 }
 

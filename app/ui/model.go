@@ -25,6 +25,9 @@ type Shell interface {
 	Wipe()
 	// Focus moves the focus to the element with that id, "message" for the composer.
 	Focus(id string)
+	// KeepFocus is called before rows or rooms are drawn: elements stay where they
+	// are and take others' contents, but the focus goes with what it was on.
+	KeepFocus()
 	// Close asks whoever shows the widget to hide it.
 	Close()
 	// Screen tells which of an inbox's columns a narrow window shows.

@@ -103,6 +103,9 @@ func (l *RoomList) Render() app.UI {
 	)
 }
 
+// OnUpdate runs before a changed list is drawn: a message moves the rooms about.
+func (l *RoomList) OnUpdate(app.Context) { l.M.shell.KeepFocus() }
+
 func (l *RoomList) onMore(app.Context, app.Event) {
 	v := l.M.view
 	l.M.Do(store.FetchRooms{Filter: v.Filter, Search: v.Search, More: true})
