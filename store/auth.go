@@ -404,12 +404,14 @@ func (m *Machine) leave() {
 }
 
 // usersLeft is a log-out where nobody is logged in: the host page says that its
-// user left. A guest's chat stays; what a user left hidden goes.
+// user left. A guest's chat stays; what a user left hidden goes, and so does what
+// was written while one was logging in.
 func (m *Machine) usersLeft() {
-	hidden := m.expired != ""
+	coming := m.login != nil && m.guest == nil
+	hidden := coming || m.expired != ""
 	m.giveUpLogin()
 	m.expired = ""
-	m.dropItems(isUser)
+	m.dropItems(func(id chat.Identity) bool { return isUser(id) || coming && id == "" })
 	if hidden {
 		m.clearMemory()
 		m.setShown(false)
