@@ -188,7 +188,7 @@ function receive(m) {
     if (idle && m.token && !onHost) light(m.token);
     break;
   case 'logout':
-    wipe();
+    if (keeps) wipe();
     darken();
     // Whose data it is the app's store knows; it runs for this even while hidden.
     if (!onHost && stored()) { hurry = true; opened = true; start(); } else if (!onHost) post({type: 'chatted', active: false});
@@ -505,7 +505,7 @@ function reload() {
 // ---- other tabs: a log-out takes the words along
 function heard(signal) {
   if (!signal || signal.out !== true) return;
-  wipe();
+  if (keeps) wipe(); // else the app knows whose words they are: a guest's stay
   stay++;
   lightCredential = '';
   if (idle) { // the badge is of who left

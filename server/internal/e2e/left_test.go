@@ -96,3 +96,33 @@ func TestLogOutOvertakesTheLightLogIn(t *testing.T) {
 	tab.chat().forgot(user)
 	tab.badge("")
 }
+
+// A shop whose visitors are not logged in may say so on every page. A guest's chat
+// stays then, and so does the sentence the guest has begun, here and in other tabs.
+func TestLogOutLeavesTheGuestsSentence(t *testing.T) {
+	s := serve(t)
+	v := visitor(t, "guest")
+	tab := v.open(s.shop + "/products/blue-bowl")
+	chat := tab.openChat()
+	chat.say("Hello")
+	chat.delivered("Hello")
+	chat.fill("Message", "half a sentence")
+	chat.mustEval(`void (window.outs = 0, new BroadcastChannel('anteroom.widget').addEventListener('message', () => outs++))`, nil)
+	outs := func(want int) {
+		t.Helper()
+		await(t, "the log-out to be heard", func() (bool, error) {
+			var n int
+			err := chat.eval(`outs`, &n)
+			return n >= want, err
+		})
+		if got, err := chat.value("Message"); err != nil || got != "half a sentence" {
+			t.Errorf("after a log-out of nobody the field holds %q (%v)", got, err)
+		}
+	}
+	other := v.open(s.shop + "/products/blue-bowl")
+	other.top().mustEval(`void Anteroom('logout')`, nil)
+	outs(1)
+	tab.top().mustEval(`void Anteroom('logout')`, nil)
+	outs(2)
+	chat.reads("Hello")
+}
