@@ -89,7 +89,7 @@ function style() {
   '.m{position:absolute;inset:0;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:8px;padding:24px;text-align:center;background:#fffdfa;color:#1d1c1a}.m a{color:inherit}' +
   '@media(prefers-color-scheme:dark){.p,.m{background:#1d1b19;color:#f2efe9}}' +
   '@media(max-width:480px),(max-height:480px){.p{position:fixed;inset:0;width:auto;height:100vh;height:100dvh;max-width:none;max-height:none;border-radius:0}.p.o:not(:has(.m))~button{display:none}}' +
-  '@media(prefers-reduced-motion:reduce){*{transition:none!important}}');
+  '@media(prefers-reduced-motion:reduce){*{transition:none!important}}@media print{:host{display:none!important}}');
 }
 function draw() {
   var svg = make('svg', '', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, button);

@@ -425,3 +425,20 @@ func TestSameSite(t *testing.T) {
 		t.Errorf("after the reload the guest is %s, was %s", again.ID, guest.ID)
 	}
 }
+
+// A page is printed without the launcher: it would cover a line of every sheet.
+func TestPrintedPage(t *testing.T) {
+	s := serve(t)
+	tab := visitor(t, "guest").open(s.shop + "/products/blue-bowl")
+	tab.top().find("button", "Open chat")
+	for medium, want := range map[string]bool{"print": false, "screen": true} {
+		if err := tab.page.call("Emulation.setEmulatedMedia", map[string]any{"media": medium}, nil); err != nil {
+			t.Fatal(err)
+		}
+		var drawn bool
+		tab.top().mustEval(`(`+launcher+`).getClientRects().length > 0`, &drawn)
+		if drawn != want {
+			t.Errorf("on %s: launcher drawn %v, want %v", medium, drawn, want)
+		}
+	}
+}
