@@ -53,6 +53,12 @@ func (s *shell) AskNotifications() {
 // notifyDesktop shows who wrote while the inbox is open in the background;
 // never what.
 func (s *shell) notifyDesktop(n store.Notification) {
+	if n.Kind == store.NotifyAuth {
+		for _, shown := range s.shown {
+			shown.Call("close") // it names whom somebody else was written by
+		}
+		s.shown = nil
+	}
 	if n.Kind != store.NotifyMessage || permission() != "granted" {
 		return
 	}
@@ -62,6 +68,7 @@ func (s *shell) notifyDesktop(n store.Notification) {
 	// Some browsers refuse the constructor and want a service worker; then there is none.
 	defer func() { _ = recover() }()
 	shown := js.Global().Get("Notification").New(s.m.T.NotificationFrom(n.Name), map[string]any{"tag": string(n.Room)})
+	s.shown = append(s.shown[max(0, len(s.shown)-99):], shown)
 	var click js.Func
 	click = js.FuncOf(func(js.Value, []js.Value) any {
 		click.Release()

@@ -22,6 +22,7 @@ type shell struct {
 	prefill  string               // what the host page proposes to write, until the field is there
 	news     []store.Notification // what the surroundings have not been told yet, oldest first
 	telling  bool                 // a goroutine will tell them
+	shown    []js.Value           // the latest desktop notifications
 	name     string               // of the document, without the number of unread messages
 }
 

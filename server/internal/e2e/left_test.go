@@ -126,3 +126,32 @@ func TestLogOutLeavesTheGuestsSentence(t *testing.T) {
 	outs(2)
 	chat.reads("Hello")
 }
+
+// Desktop notifications name who wrote. Those of who logs out do not wait on the
+// desktop for the next person.
+func TestNotificationsGoWithTheLogOut(t *testing.T) {
+	s := serve(t)
+	v := visitor(t, "mia")
+	v.tab1.before(`window.shown = []; window.Notification = class {
+	constructor() { shown.push(this); }
+	close() { shown.splice(shown.indexOf(this), 1); }
+	static permission = 'granted';
+};`)
+	d := v.inbox(s, "mia")
+	d.mustEval(`void (document.hasFocus = () => false)`, nil)
+	shown := func(want int) {
+		t.Helper()
+		await(t, fmt.Sprint(want, " notifications"), func() (bool, error) {
+			var n int
+			err := d.eval(`shown.length`, &n)
+			return n == want, err
+		})
+	}
+	guest := visitor(t, "guest").open(s.shop + "/products/blue-bowl").openChat()
+	guest.say("Is anybody there?")
+	shown(1)
+	d.click("button", "Menu")
+	d.click("button", "Log out")
+	d.find("textbox", "Username")
+	shown(0)
+}
