@@ -190,6 +190,12 @@ function receive(m) {
   case 'logout':
     if (keeps) wipe();
     darken();
+    if (stopped) { // nobody else will carry it out, and what the app has drawn stands there still
+      inbound.push(m);
+      forgetIfLoggedOut();
+      location.reload();
+      return;
+    }
     // Whose data it is the app's store knows; it runs for this even while hidden.
     if (!onHost && stored()) { hurry = true; opened = true; start(); } else if (!onHost) post({type: 'chatted', active: false});
     break;
@@ -366,7 +372,7 @@ if (window.trustedTypes) {
   }});
 }
 let loading = null, running = false, hurry = false, openedAt = 0, stallTimer = 0, attempt = 0;
-let goRuns = false, isLive = false;
+let goRuns = false, stopped = false, isLive = false;
 
 function status(message, button, act) {
   line.textContent = message;
@@ -457,11 +463,18 @@ async function start() {
     if (goRuns || loading !== current) return;
     if (line.textContent) status('');
     goRuns = true;
-    go.run(instance).then(() => fail(texts.stopped), () => fail(texts.stopped));
+    go.run(instance).then(ended, ended);
   } catch (e) {
     console.debug('anteroom: module not started:', e && e.message);
     fail(texts.failed);
   }
+}
+// ended: what is typed and sent is the shell's to keep again, until a new app takes it.
+function ended() {
+  stopped = keeps = true;
+  onSend = onInput = onDebug = onHost = onWipe = null;
+  saveTyped();
+  fail(texts.stopped);
 }
 // breath ends the task: a key that waits is heard before the next step of the start.
 const breath = () => new Promise((resolve) => setTimeout(resolve));
@@ -506,6 +519,7 @@ function reload() {
 function heard(signal) {
   if (!signal || signal.out !== true) return;
   if (keeps) wipe(); // else the app knows whose words they are: a guest's stay
+  if (stopped) location.reload(); // takes away what the app has drawn
   stay++;
   lightCredential = '';
   if (idle) { // the badge is of who left

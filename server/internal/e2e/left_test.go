@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -154,4 +156,59 @@ func TestNotificationsGoWithTheLogOut(t *testing.T) {
 	d.click("button", "Log out")
 	d.find("textbox", "Username")
 	shown(0)
+}
+
+// An app that has ended leaves what it drew on the screen. What is typed then is
+// kept, and a log-out, here or in another tab, still takes everything away.
+func TestLogOutAfterTheAppEnded(t *testing.T) {
+	for name, elsewhere := range map[string]bool{"here": false, "in another tab": true} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			// endGo is Go's end, as after a panic: no function of the app can be called any more.
+			s.front.rule(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+				if !strings.HasPrefix(path.Base(r.URL.Path), "wasm_exec.") {
+					return false
+				}
+				r.Header.Del("Accept-Encoding")
+				next.ServeHTTP(w, r)
+				w.Write([]byte(`;
+					window.Go = class extends window.Go {
+						run(instance) {
+							const end = new Promise((resolve) => { window.endGo = () => { this.exited = true; resolve(); }; });
+							return Promise.race([super.run(instance), end]);
+						}
+					};`))
+				return true
+			})
+			v := visitor(t, "ada")
+			tab := v.open(s.shop + "/")
+			tab.logIn(s, "ada")
+			tab.visit(s.shop + "/products/blue-bowl")
+			ear := s.front.listen()
+			chat := tab.openChat()
+			chat.sees("left the kiln")
+			chat.mustEval(`void endGo()`, nil)
+			chat.sees("The chat stopped.")
+			tab.allow("Go program has already exited")
+			chat.fill("Message", "half a sentence")
+			chat.click("button", "Retry")
+			chat.sees("left the kiln")
+			await(t, "the half sentence", func() (bool, error) {
+				var text string
+				err := chat.eval(`anteroomBoot.text()`, &text)
+				return text == "half a sentence", err
+			})
+			chat.mustEval(`void endGo()`, nil)
+			chat.sees("The chat stopped.")
+			hers, _ := ear.heard("as_")
+			if elsewhere {
+				other := v.open(s.shop + "/products/tea-towels")
+				other.logOut()
+			} else {
+				tab.top().mustEval(`void Anteroom('logout')`, nil)
+			}
+			tab.chat().forgot(append([]string{"kiln", "half a sentence", "Ada"}, hers...)...)
+			s.allDead(hers)
+		})
+	}
 }
