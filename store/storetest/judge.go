@@ -231,11 +231,13 @@ func (p *play) judgeMessage(m *written) error {
 
 // judgeOrder checks that what one tab wrote into one room stands there in the
 // order of writing. Messages that failed and were sent again may be later, and
-// so may those that storage refused: other tabs do not know of them.
+// so may those that storage refused: other tabs do not know of them. Into a room
+// of somebody else a visitor writes in another place than to its vendor, although
+// the room may become theirs by a link (seed 127514).
 func (p *play) judgeOrder() error {
 	late := map[string]bool{}
 	for _, m := range p.ledger {
-		late[m.text] = m.cleared // a race of two log-ins may have taken it from some tabs
+		late[m.text] = m.cleared || m.foreign // a race of two log-ins may have taken it from some tabs
 	}
 	for _, id := range p.Server.Rooms() {
 		last := map[string]string{}

@@ -30,6 +30,7 @@ type written struct {
 	tab     *Tab
 	number  int
 	cleared bool // an explicit log-out or another's log-in came after it
+	foreign bool // written by a visitor into a room that is not theirs with a vendor
 }
 
 // play is a plan being carried out.
@@ -275,6 +276,9 @@ func (p *play) write(t *Tab) {
 	}
 	p.trace("%s %s (%s) writes %s to %s%s", t.Name, t.ID[:7], v.Auth, text, in.Room[:min(6, len(in.Room))], in.Vendor)
 	m := &written{text: text, by: v.Principal.Identity(), browser: t.Browser, tab: t, number: len(p.ledger)}
+	m.foreign = t.Surface == chat.SurfaceWidget && in.Room != "" && !slices.ContainsFunc(v.Rooms, func(s chat.Summary) bool {
+		return s.ID == in.Room && s.Customer().ID() == m.by
+	})
 	if at, ok := p.cleared[t.Browser]; ok && (v.Principal.Kind != "" || v.Auth == store.AuthExpired) {
 		// This tab has not heard yet that its principal left, or hides what is about to go.
 		m.cleared = at >= p.changed[t] || v.Principal.Kind != chat.KindGuest && p.Now()-at < 60_000
