@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/andybalholm/brotli"
 )
@@ -92,6 +93,7 @@ func (s *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
+	patient(w, size)
 	if body == nil {
 		unpacked, err := gzip.NewReader(bytes.NewReader(s.gz))
 		if err != nil {
@@ -101,6 +103,19 @@ func (s *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(body)
+}
+
+// slowest is the line, in bytes a second, on which a module still comes. The
+// server's time for an answer is made for small ones.
+const slowest = 4 << 10
+
+// patient gives a large answer the time that the slowest line needs for it.
+func patient(w http.ResponseWriter, size int64) {
+	if size < 64<<10 {
+		return
+	}
+	// Where w knows no deadlines, there is none to lengthen.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Duration(size/slowest) * time.Second))
 }
 
 // accepts tells whether an Accept-Encoding header takes coding (RFC 9110 §12.5.3).
