@@ -9,7 +9,7 @@ var before = w.Anteroom;
 if (before && before.attach) { before.attach(script); return; }
 var flagKey = 'anteroom.chatted', data, origin, sheet, root, box, button, badge, panel, frame, line, watcher;
 // idle: the frame is there for the unread count only; up: it has said hello; auth: the last log-in or log-out.
-var isOpen, idle, up, live, loaded, gone, wanted, auth, provider, back, timer, queue = before && before.q || [], asked = [], handlers = {}, unread = 0;
+var isOpen, idle, up, live, vendor, loaded, gone, wanted, auth, provider, back, timer, queue = before && before.q || [], asked = [], handlers = {}, unread = 0;
 
 function flag(value) {
   try {
@@ -124,7 +124,8 @@ function attach(s) {
 
 // ---- the frame
 function init() {
-  post({type: 'init', vendor: data.vendor || '', accent: accent(), locale: d.documentElement.lang, page: location.pathname.slice(0, 512), open: !!isOpen, idle: !!idle});
+  if (!isOpen || !vendor) vendor = data.vendor || ''; // an open chat stays, whatever page's tag ran last
+  post({type: 'init', vendor: vendor, accent: accent(), locale: d.documentElement.lang, page: location.pathname.slice(0, 512), open: !!isOpen, idle: !!idle});
 }
 // light: for the unread count or a log-out only, without WebAssembly.
 function load(light) {

@@ -156,6 +156,7 @@ func TestPageSwaps(t *testing.T) {
 noted.run = (root) => { for (const old of root.querySelectorAll('script')) { const s = document.createElement('script'); for (const a of old.attributes) s.setAttribute(a.name, a.value); old.replaceWith(s); } };
 noted.turbo = async (url) => { const page = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html'); const body = document.adoptNode(page.body); noted.run(body); document.body.replaceWith(body); history.pushState(null, '', url); };
 noted.htmx = async (url) => { const page = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html'); document.body.innerHTML = page.body.innerHTML; noted.run(document.body); history.pushState(null, '', url); };
+noted.bare = async (url) => { document.documentElement.innerHTML = (new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html')).documentElement.innerHTML; };
 noted.harsh = async (url) => { const page = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html'); document.documentElement.innerHTML = page.documentElement.innerHTML; noted.run(document.body); history.pushState(null, '', url); };
 `},
 		"/":    {body: hostHead + `<script src="/host.js"></script></head><body><h1>One</h1>` + fmt.Sprintf(tag, "maple-pottery") + `</body></html>`},
@@ -199,13 +200,21 @@ noted.harsh = async (url) => { const page = new DOMParser().parseFromString(awai
 			t.Errorf("after the swap by %s: the same frame: %v, the field holds %q (%v)", how, same, v, err)
 		}
 	}
-	// A swap that takes even the launcher away takes the frame along; the words come back.
-	top.mustEval(`noted.harsh('/two')`, nil)
-	await(t, "the chat to be back with its words", func() (bool, error) {
-		v, err := chat.value("Message")
-		return v == "Half a sentence" && top.has("button", "Close chat"), err
-	})
-	one("after the harsh swap")
+	// A swap that takes even the launcher away takes the frame along; the words come
+	// back, also where the new page's own tag has not run yet.
+	for _, how := range []string{"bare", "harsh"} {
+		chat.mustEval(`window.sameFrame = true`, nil)
+		top.mustEval(fmt.Sprintf(`noted.%s('/two')`, how), nil)
+		await(t, "the chat to be back with its words", func() (bool, error) {
+			var same bool
+			if err := chat.eval(`!!window.sameFrame`, &same); same || err != nil {
+				return false, err
+			}
+			v, err := chat.value("Message")
+			return v == "Half a sentence" && top.has("button", "Close chat"), err
+		})
+		one("after the swap by " + how)
+	}
 }
 
 // Hovering prepares the chat, unless the visitor saves data or bytes are slow; a
