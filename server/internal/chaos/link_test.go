@@ -195,8 +195,11 @@ func TestKilledWhileLinking(t *testing.T) {
 	}
 	random := moments(t)
 	l := newTie(t)
-	var whole, none, answered int
-	for range kills {
+	var whole, none, answered, killed int
+	// A machine that is quick may have answered all of them before each kill: then a
+	// few more are needed.
+	missed := func() bool { return whole == answered && none == 0 }
+	for ; killed < kills || missed() && killed < 10*kills; killed++ {
 		guests := l.visitors(each)
 		var links sync.WaitGroup
 		first := make(chan struct{}, each)
@@ -246,11 +249,11 @@ func TestKilledWhileLinking(t *testing.T) {
 			return
 		}
 	}
-	if whole == answered && none == 0 {
+	if missed() {
 		t.Error("no kill met a link on its way")
 	}
 	if *soak && (none == 0 || whole == answered) {
-		t.Errorf("of %d links %d had happened, %d had been answered: the kills met one side only", kills*each, whole, answered)
+		t.Errorf("of %d links %d had happened, %d had been answered: the kills met one side only", killed*each, whole, answered)
 	}
-	t.Logf("%d kills in %d links: %d answered, %d more had happened, %d had not", kills, kills*each, answered, whole-answered, none)
+	t.Logf("%d kills in %d links: %d answered, %d more had happened, %d had not", killed, killed*each, answered, whole-answered, none)
 }
