@@ -358,7 +358,7 @@ func (m *Machine) logOut(everywhere bool) {
 	session := m.session()
 	if session == nil {
 		m.endOpen("")
-		m.usersLeft()
+		m.usersLeft(true)
 		m.unpersist(KeySession(m.surface))
 		m.tellTabs(AuthSignal{Out: true})
 		return
@@ -405,9 +405,10 @@ func (m *Machine) leave() {
 
 // usersLeft is a log-out where nobody is logged in: the host page says that its
 // user left. A guest's chat stays; what a user left hidden goes, and so does what
-// was written while one was logging in.
-func (m *Machine) usersLeft() {
-	coming := m.login != nil && m.guest == nil
+// was written while one was logging in here: of another tab's log-out nobody can
+// say whether that came before or after.
+func (m *Machine) usersLeft(here bool) {
+	coming := here && m.login != nil && m.guest == nil
 	hidden := coming || m.expired != ""
 	m.giveUpLogin()
 	m.expired = ""

@@ -297,7 +297,7 @@ func (m *Machine) loggedOutElsewhere(sig AuthSignal) {
 			m.clearAsOf(sig.Stamp)
 		}
 	case sig.User == "" && session == nil:
-		m.usersLeft()
+		m.usersLeft(false)
 	case sig.User == "":
 		// Heard where nobody was logged in, or known by its record alone: this
 		// tab's session must end too. A guest's chat in other tabs goes on.
