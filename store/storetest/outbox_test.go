@@ -368,3 +368,21 @@ func TestMessageWrittenWhileAnotherTabLosesTheGuest(t *testing.T) {
 		wantTexts(t, o.View(), "in between (failed)")
 	}
 }
+
+// Another tab's log-out takes nothing along that was written here while logging
+// in: it may have been before. (Seeds 200186, 203138 and 302688 lost it.)
+func TestLogOutElsewhereLeavesWhatIsWrittenWhileLoggingIn(t *testing.T) {
+	w := storetest.NewWorld(1)
+	tab := w.Browser("shopper", chat.SurfaceWidget).Open()
+	other := tab.Browser.Open()
+	w.Server.Fail = chat.Errorf(chat.CodeUnavailable, "later")
+	tab.Do(store.LogIn{Token: "token:ada"})
+	w.Run(10)
+	want(t, "auth", tab.View().Auth, store.AuthLoggingIn)
+	other.Do(store.LogOut{})
+	tab.Do(store.SendMessage{Vendor: "maple-pottery", Text: "a moment later"})
+	w.Run(100)
+	w.Server.Fail = nil
+	w.Run(60_000)
+	want(t, "stored", w.Server.CountText("a moment later"), 1)
+}
